@@ -1,0 +1,210 @@
+"""Settings, all from the environment (docs/settings.md lists every name)."""
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from agentserver import ROOT
+from agentserver.core import env, keyfile
+
+DEBUG = env.flag("DEBUG", default=False)
+DATA = Path(env.text("AGENTSERVER_DATA", str(ROOT / "data")))
+DATABASE_URL = env.text("DATABASE_URL")
+REDIS_URL = env.text("REDIS_URL")
+EMBEDDED = not REDIS_URL
+
+SECRET_KEY = env.text("SECRET_KEY") or keyfile.load_or_create(DATA / "secret_key")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+# --- this product ------------------------------------------------------------------------------
+AGENTSERVER_APPS = env.words("AGENTSERVER_APPS")
+AGENTSERVER_REQUIRE_KEYS = env.flag("AGENTSERVER_REQUIRE_KEYS", default=not DEBUG)
+AGENTSERVER_KEY_PEPPERS = env.words("AGENTSERVER_KEY_PEPPERS")
+AGENTSERVER_SECRET_KEYS = env.words("AGENTSERVER_SECRET_KEYS")
+AGENTSERVER_CONFIG_API = env.flag("AGENTSERVER_CONFIG_API", default=True)
+AGENTSERVER_DEMO = env.flag("AGENTSERVER_DEMO", default=DEBUG)
+AGENTSERVER_EGRESS_ALLOW = env.words("AGENTSERVER_EGRESS_ALLOW")
+AGENTSERVER_LEASE_SECONDS = env.integer("AGENTSERVER_LEASE_SECONDS", 10, minimum=1)
+AGENTSERVER_SWEEP_SECONDS = env.integer("AGENTSERVER_SWEEP_SECONDS", 1, minimum=1)
+AGENTSERVER_RUNS_PER_WORKER = env.integer("AGENTSERVER_RUNS_PER_WORKER", 500, minimum=1)
+AGENTSERVER_RELEASE_SECONDS = env.integer("AGENTSERVER_RELEASE_SECONDS", 5, minimum=1)
+AGENTSERVER_SUSPENSION_SECONDS = env.integer("AGENTSERVER_SUSPENSION_SECONDS", 0)
+AGENTSERVER_STREAM_SECONDS = env.integer("AGENTSERVER_STREAM_SECONDS", 3600, minimum=1)
+AGENTSERVER_JOB_RETENTION_HOURS = env.integer("AGENTSERVER_JOB_RETENTION_HOURS", 24, minimum=1)
+AGENTSERVER_MAX_BODY_BYTES = env.integer("AGENTSERVER_MAX_BODY_BYTES", 2 * 1024 * 1024, minimum=1)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "agentserver.serving",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_eventstream",
+    "django_prometheus",
+    "agentserver.access",
+    "agentserver.telemetry",
+    "config",
+    "threads",
+    "runs",
+    *(["runs.demo"] if AGENTSERVER_DEMO else []),
+    *AGENTSERVER_APPS,
+]
+
+MIDDLEWARE = [
+    "agentserver.core.middleware.Security",
+    "agentserver.core.middleware.WhiteNoise",
+    "agentserver.core.middleware.Session",
+    "agentserver.core.middleware.Common",
+    "agentserver.core.middleware.Csrf",
+    "agentserver.core.middleware.Authentication",
+    "agentserver.core.middleware.Message",
+    "agentserver.core.middleware.FrameOptions",
+]
+
+ROOT_URLCONF = "agentserver.urls"
+ASGI_APPLICATION = "agentserver.asgi.application"
+WSGI_APPLICATION = "agentserver.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- database ----------------------------------------------------------------------------------
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;"
+    "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=67108864;"
+)
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": SQLITE_PRAGMAS,
+        },
+        "TEST": {"NAME": str(path.with_name("test.sqlite3"))},
+    }
+
+
+def _postgres(url: str) -> dict[str, Any]:
+    database = dict(dj_database_url.parse(url))
+    if "postgresql" not in database["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_URL must be a postgres:// address, or unset for SQLite")
+    database["OPTIONS"] = {
+        **database.get("OPTIONS", {}),
+        "pool": {
+            "min_size": env.integer("AGENTSERVER_DB_POOL_MIN", 2),
+            "max_size": env.integer("AGENTSERVER_DB_POOL_MAX", 20, minimum=1),
+            "timeout": 10,
+        },
+    }
+    return database
+
+
+DATABASES = {"default": _postgres(DATABASE_URL) if DATABASE_URL else _sqlite(DATA / "db.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- broker --------------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01} if EMBEDDED else {}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "agentserver"
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "runs.sweep", "schedule": AGENTSERVER_SWEEP_SECONDS},
+    "prune": {"task": "runs.prune", "schedule": 60.0},
+}
+
+# --- HTTP ----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "agentserver.core.api.errors.handle",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "agentserver",
+    "DESCRIPTION": "Durable agent runs over one event log, served to every agent protocol.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = AGENTSERVER_MAX_BODY_BYTES
+
+EVENTSTREAM_STORAGE_CLASS = "runs.events.eventstream.LogStorage"
+EVENTSTREAM_CHANNELMANAGER_CLASS = "runs.events.eventstream.Channels"
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+
+# --- transport security --------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("SECURE_COOKIES", default=not DEBUG)
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", 0)
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_PROXY", default=False) else None
+)
+# A reverse proxy usually ends TLS, redirects and sets HSTS; the project cannot know.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+
+# --- the rest ------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = ROOT / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}

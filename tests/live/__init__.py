@@ -1,0 +1,1 @@
+"""Tests against real server processes, and the fixtures that start them."""

@@ -1,0 +1,31 @@
+"""Chainable filters over threads and messages."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from threads.models import Message, Thread
+
+
+class ThreadQuerySet(models.QuerySet["Thread"]):
+    def of_resource(self, resource_id: str) -> "ThreadQuerySet":
+        return self.filter(resource_id=resource_id)
+
+    def roots(self) -> "ThreadQuerySet":
+        return self.filter(parent__isnull=True)
+
+    def recent_first(self) -> "ThreadQuerySet":
+        return self.order_by("-updated_at", "id")
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def external(self) -> "MessageQuerySet":
+        return self.filter(visibility="all")
+
+    def internal(self) -> "MessageQuerySet":
+        return self.filter(visibility="internal")
+
+    def until_turn(self, turn: int) -> "MessageQuerySet":
+        """What a run at place ``turn`` may read, in the order the model reads it."""
+        return self.filter(turn__lte=turn).order_by("turn", "seq")
