@@ -58,17 +58,22 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A short temporary path (unix sockets end at 107 bytes), deleted at the end.
+    """A temporary folder, deleted at the end."""
+    folder = unowned_scratch_folder()
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def unowned_scratch_folder() -> str:
+    """A temporary folder the caller deletes; short, because unix socket paths end at 107 bytes.
 
     The name carries our process id: folders left by a killed run are deleted here by the next.
     """
     base = Path("/tmp") if os.access("/tmp", os.W_OK) else Path(tempfile.gettempdir())
     _sweep(base)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base)
 
 
 def _sweep(base: Path) -> None:

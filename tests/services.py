@@ -19,19 +19,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from redis import Redis
 
 from tests.processes import die_with_parent, free_port, scratch_folder, stop, wait_until
 
 PG_TEST_SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+INITDB_OPTIONS = ("-U", "postgres", "-N", "--auth=trust", "--encoding=UTF8", "--locale=C")
 REDIS_ATTEMPTS = 5
+BORROWED_MARK = "agentserver-tests-owner"
 
 
 class ServiceUnavailableError(RuntimeError):
@@ -69,12 +73,7 @@ def postgres(*, fsync: bool = False) -> Iterator[str]:
         home.mkdir(mode=0o700)
         if owner:
             os.chown(home, owner["user"], owner["group"])
-        _run(
-            [binaries / "initdb", "-D", home / "data", "-U", "postgres", "-N", "--auth=trust"]
-            + ["--encoding=UTF8", "--locale=C"],
-            what="initdb",
-            **owner,
-        )
+        _run([binaries / "initdb", "-D", home / "data", *INITDB_OPTIONS], what="initdb", **owner)
         with _postgres_process(binaries, home, fsync=fsync, owner=owner) as url:
             yield url
 
@@ -110,9 +109,10 @@ def _answers(conninfo: str) -> bool:
 
 @contextlib.contextmanager
 def redis() -> Iterator[str]:
-    """A Redis server; yields its URL (database 0)."""
+    """An empty Redis database of the caller's own; yields its URL."""
     if url := os.environ.get("TEST_REDIS_URL"):
-        yield url
+        with _borrowed_database(url) as borrowed:
+            yield borrowed
         return
     binary = _redis_binary()
     with scratch_folder() as folder:
@@ -121,6 +121,23 @@ def redis() -> Iterator[str]:
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             stop(process, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _borrowed_database(url: str) -> Iterator[str]:
+    """An empty numbered database of a server we do not own, emptied again at the end."""
+    for number in range(15, -1, -1):
+        borrowed = urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
+        with Redis.from_url(borrowed) as client:
+            # The first write takes it; nobody's data is touched.
+            if client.dbsize() or not client.setnx(BORROWED_MARK, os.getpid()):
+                continue
+            try:
+                yield borrowed
+            finally:
+                client.flushdb()
+            return
+    raise ServiceUnavailableError("TEST_REDIS_URL: none of its databases 0 to 15 is empty")
 
 
 def _start_redis(binary: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
@@ -231,7 +248,7 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _run(command: list[str | Path], *, what: str, **popen: Any) -> None:
+def _run(command: Sequence[str | Path], *, what: str, **popen: Any) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **popen)
     if done.returncode:
         raise ServiceUnavailableError(f"{what} failed: {done.stderr or done.stdout}")

@@ -27,5 +27,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(visibility="internal")
 
     def until_turn(self, turn: int) -> "MessageQuerySet":
-        """What a run at place ``turn`` may read, in the order the model reads it."""
-        return self.filter(turn__lte=turn).order_by("turn", "seq")
+        """What a run at place ``turn`` may read, in the order the model reads it.
+
+        Messages that joined a running run carry the step that first saw them and sort before that
+        step's own messages, although they were appended earlier.
+        """
+        step = models.F("step_index").asc(nulls_first=True)
+        return self.filter(turn__lte=turn).order_by("turn", step, "seq")

@@ -18,10 +18,11 @@ class Lane(models.Model):
     """The one-at-a-time gate of a thread, and its place among all threads that have work.
 
     `holder_id` is the run that began and is not done (running or waiting): nothing else of the
-    thread starts before it lets go. `ready_at` is the moment from which the thread has a job that
-    may be claimed, null when it has none or the lane is held by a running or waiting run; `fair_at`
-    (Unix ms) orders ready lanes so that a caller with much work waits behind callers with little.
-    Whoever changes jobs or the holder recomputes both (`runs.mailbox.refresh_lane`).
+    thread starts before it lets go. `next_job_id` may be claimed from `ready_at` on; `ready_at` is
+    null when there is no such job, because the queue is empty or the holder is busy or waits for
+    people. `fair_at` (Unix ms) orders ready lanes so that a caller with much work waits behind
+    callers with little. Whoever changes jobs or the holder does so under the lane's row lock and
+    then calls `runs.mailbox.lane.refresh`.
     """
 
     thread = models.OneToOneField(
@@ -31,6 +32,7 @@ class Lane(models.Model):
     generation = models.BigIntegerField(default=0)
     turn = models.BigIntegerField(default=0)
     holder_id = models.CharField(max_length=MAX_LENGTH, default="", blank=True)
+    next_job_id = models.CharField(max_length=MAX_LENGTH, default="", blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     priority = models.SmallIntegerField(default=DEFAULT_PRIORITY)
     fair_at = models.BigIntegerField(default=0)

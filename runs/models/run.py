@@ -72,8 +72,6 @@ class Run(models.Model):
     input_to_seq = models.BigIntegerField(null=True, blank=True)
     # Frontend tools, overrides, client metadata of the request (native-v1 request_extras).
     request_extras = ExactJSONField(default=dict, blank=True)
-    state = ExactJSONField(default=dict, blank=True)
-    state_revision = models.IntegerField(default=0)
 
     created_at = models.DateTimeField(default=now)
     updated_at = models.DateTimeField(default=now)
@@ -108,6 +106,10 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    def next_seq(self) -> int:
+        """The number of the next event of this run."""
+        return max(self.last_seq, self.seq_floor) + 1
 
     @property
     def is_done(self) -> bool:

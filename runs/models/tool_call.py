@@ -13,8 +13,9 @@ class ToolCall(models.Model):
     """One call of a run. A row in a final status is never executed again.
 
     `suspension` is the open question (`runs.events.types.Suspension`) while it waits; `decision` the
-    answer ``{decision_id, action, payload, decided_at}``; `result` what faces and the model get:
-    ``{data, message, metadata}`` on success, ``{message}`` on failure.
+    answer ``{decision_id, ticket_id, action, payload, error}``, `answers` the earlier answers of a
+    call that asked more than once; `result` is ``{data, message, metadata, content}`` on success,
+    ``{error}`` on failure, ``{data}`` (what the refusal said) after a cancel.
     """
 
     class Status(models.TextChoices):
@@ -40,6 +41,7 @@ class ToolCall(models.Model):
     suspension = ExactJSONField(null=True, blank=True)
     ticket_id = models.CharField(max_length=MAX_LENGTH, default="", blank=True)
     decision = ExactJSONField(null=True, blank=True)
+    answers = ExactJSONField(default=list, blank=True)
     result = ExactJSONField(null=True, blank=True)
     result_message_id = models.CharField(max_length=MAX_LENGTH, default=new_id)
     child_run_id = models.CharField(max_length=MAX_LENGTH, default="", blank=True)

@@ -1,0 +1,48 @@
+"""Reading entries for a caller. Nothing here returns a secret."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from agentserver.core.clock import to_ms
+from agentserver.core.errors import NotFound
+from agentserver.core.ids import is_valid_id
+from config.models import Entry, EntryRevision
+from config.namespaces import find_namespace
+from config.store import redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[Entry]
+    total: int
+
+
+def get_entry(namespace: str, key: str) -> Entry:
+    """Raises `NotFound` ``unknown namespace: x`` or ``<namespace>/<key>``."""
+    space = find_namespace(namespace)
+    found = Entry.objects.visible().find(space.name, key) if is_valid_id(key) else None
+    if found is None:
+        raise NotFound(f"{namespace}/{key}")
+    return found
+
+
+def list_entries(namespace: str, *, offset: int, limit: int) -> Page:
+    """Ordered by id. Raises `NotFound` for an unknown namespace."""
+    rows = Entry.objects.visible().of_namespace(find_namespace(namespace).name).order_by("key")
+    return Page(items=list(rows[offset : offset + limit]), total=rows.count())
+
+
+def list_revisions(namespace: str, key: str, *, limit: int) -> list[EntryRevision]:
+    """The history of an entry, newest first, also of one that was deleted."""
+    rows = EntryRevision.objects.filter(namespace=find_namespace(namespace).name, key=key)
+    return list(rows.order_by("-revision").defer("full")[:limit])
+
+
+def redacted_document(entry: Entry) -> dict[str, Any]:
+    """The outward form: defaults filled in, flags for secrets, times in Unix milliseconds."""
+    return {
+        **redacted(entry),
+        "created_at": to_ms(entry.created_at),
+        "updated_at": to_ms(entry.updated_at),
+        "revision": entry.revision,
+    }

@@ -1,0 +1,20 @@
+"""The four kinds of stored documents (native-v1 §10.5)."""
+
+from config.specs.agent import AgentSpec, ContextPolicy, ReasoningBudget
+from config.specs.endpoint import BearerAuth, Endpoint
+from config.specs.mcp_server import McpServerSpec, RestartPolicy
+from config.specs.model import Modalities, ModelSpec
+from config.specs.provider import ProviderSpec
+
+__all__ = [
+    "AgentSpec",
+    "BearerAuth",
+    "ContextPolicy",
+    "Endpoint",
+    "McpServerSpec",
+    "Modalities",
+    "ModelSpec",
+    "ProviderSpec",
+    "ReasoningBudget",
+    "RestartPolicy",
+]

@@ -1,0 +1,1 @@
+"""Agents to try the server with, without a key or a network (``AGENTSERVER_DEMO``)."""

@@ -1,0 +1,221 @@
+"""Putting a claimed run together: its pinned configuration, its models, its tools, its loop."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from pydantic_ai.models import Model
+from pydantic_ai.usage import RequestUsage
+
+from agentserver.core.errors import ApiError
+from config import registry as registries
+from config.registry import Registry
+from config.sections import retry_of
+from config.specs import AgentSpec, ModelSpec
+from runs.engine.calls import Toolbox
+from runs.engine.context import Window
+from runs.engine.delegate import delegate_tools, run_delegate
+from runs.engine.inference import Request
+from runs.engine.journal import Ending, Totals
+from runs.engine.limits import Limits
+from runs.engine.endings import end_run
+from runs.engine.loop import Exit, Loop
+from runs.engine.prompt import request_parameters, request_settings
+from runs.engine.recorder import Recorder
+from runs.engine.session import Session
+from runs.engine.summary import summariser
+from runs.events.types import AnyEvent, Termination
+from runs.mailbox.claim import Claim
+from runs.mailbox.claim import claim as claim_jobs
+from runs.models import ToolCall
+from runs.providers import ModelChoice, ProviderSettings, build_model
+from runs.providers.pricing import ModelPrices, cost_usd
+from runs.providers.retry import RetryPolicy
+from runs.tools import Tool, ToolContext
+from runs.tools.frontend import frontend_tools
+from runs.tools.questions import Decision
+from runs.tools.registry import all_tools
+from runs.tools.result import Outcome
+from runs.tools.select import ToolRules, select_tools
+from runs.tools.source import sourced_tools
+
+logger = logging.getLogger(__name__)
+
+Price = Callable[[str, dict[str, int]], Decimal | None]
+
+
+class Services(Protocol):
+    """What a run needs of the process that hosts it."""
+
+    async def in_db(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any: ...
+    async def run_tool(self, work: Callable[[], Any]) -> Any: ...
+    def child_wait(self, change: int) -> None: ...
+
+
+def claim(*, worker: str, limit: int) -> list[tuple[Claim, Registry]]:
+    """Claims jobs and reads the configuration version that each run is pinned to."""
+    claimed = claim_jobs(worker=worker, limit=limit)
+    return [(each, registries.at(each.run.config_version)) for each in claimed]
+
+
+async def build(session: Session, host: Services) -> Loop:
+    agent = session.agent
+    recorder = Recorder(
+        session=session,
+        totals=Totals.of(session.claim.run),
+        state=session.claim.run.thread.state or {},
+    )
+    tools = await host.in_db(tools_of, session, agent)
+    models = models_of(session.registry, agent)
+    toolbox = _toolbox(session, recorder, host, tools)
+    policy = _retry_policy(agent)
+    return Loop(
+        session=session,
+        recorder=recorder,
+        toolbox=toolbox,
+        request=Request(
+            models=models,
+            messages=[],
+            settings=request_settings(agent),
+            parameters=request_parameters(tools),
+            policy=policy,
+            max_continuations=agent.max_continuation_retries,
+            client_tools=toolbox.client_tools,
+        ),
+        window=Window(agent.context_policy, summariser(session, models, policy)),
+        limits=Limits(agent),
+        price=_price(session.registry, agent),
+    )
+
+
+# --- models ----------------------------------------------------------------------------------------
+
+
+def models_of(registry: Registry, agent: AgentSpec) -> list[Model]:
+    """The agent's model, then its fallbacks, on the same provider account."""
+    names = [None, *retry_of(agent).fallback_upstream_models]
+    return [_model(registry, registry.model_for(agent, name)) for name in names]
+
+
+def _model(registry: Registry, model: ModelSpec) -> Model:
+    provider = registry.provider_with_secrets(model.provider_id)
+    known = provider.model_dump(include=set(ProviderSettings.model_fields))
+    choice = ModelChoice(
+        upstream_model=model.upstream_model, provider=ProviderSettings.model_validate(known)
+    )
+    return build_model(choice)
+
+
+def _retry_policy(agent: AgentSpec) -> RetryPolicy:
+    section = retry_of(agent)
+    return RetryPolicy(
+        max_retries=section.max_retries, backoff_base_ms=section.backoff_base_ms
+    )
+
+
+def _price(registry: Registry, agent: AgentSpec) -> Price:
+    model = registry.model_for(agent)
+    adapter = registry.providers[model.provider_id].adapter
+    known = {name: getattr(model, name) for name in ModelPrices.model_fields}
+    prices = ModelPrices.model_validate(known)
+    if adapter == "scripted" and not prices.known:
+        return lambda name, usage: None
+
+    def price(name: str, usage: dict[str, int]) -> Decimal | None:
+        counted = RequestUsage(
+            input_tokens=usage.get("prompt_tokens", 0),
+            output_tokens=usage.get("completion_tokens", 0),
+            cache_read_tokens=usage.get("cache_read_tokens", 0),
+            cache_write_tokens=usage.get("cache_creation_tokens", 0),
+        )
+        return cost_usd(usage=counted, adapter=adapter, upstream_model=name, prices=prices)
+
+    return price
+
+
+# --- tools -----------------------------------------------------------------------------------------
+
+
+def tools_of(session: Session, agent: AgentSpec) -> list[Tool]:
+    """What the agent may call in this run: its own, sourced and delegated ones, and the request's."""
+    sourced = sourced_tools(registry=session.registry, agent_id=agent.id)
+    return select_tools(
+        [*all_tools(), *sourced],
+        rules=ToolRules(
+            allowed_tools=agent.allowed_tools,
+            excluded_tools=agent.excluded_tools,
+            allowed_tool_patterns=agent.allowed_tool_patterns or None,
+            excluded_tool_patterns=agent.excluded_tool_patterns or None,
+        ),
+        delegates=delegate_tools(session.registry, agent.delegates),
+        frontend=frontend_tools(session.claim.run.request_extras.get("frontend_tools") or []),
+    )
+
+
+def _toolbox(
+    session: Session, recorder: Recorder, host: Services, tools: Sequence[Tool]
+) -> Toolbox:
+    def context_for(row: ToolCall) -> ToolContext:
+        return _context(session, recorder, row)
+
+    async def delegate(row: ToolCall) -> Outcome:
+        host.child_wait(1)
+        try:
+            return await run_delegate(session, row)
+        finally:
+            host.child_wait(-1)
+
+    return Toolbox(
+        tools={tool.name: tool for tool in tools},
+        context_for=context_for,
+        run_sync=host.run_tool,
+        delegate=delegate,
+    )
+
+
+def _context(session: Session, recorder: Recorder, row: ToolCall) -> ToolContext:
+    run, decision = session.claim.run, row.decision
+    return ToolContext(
+        run_id=run.pk,
+        thread_id=run.thread_id,
+        agent_id=run.agent_id,
+        call_id=row.call_id,
+        tool_name=row.name,
+        arguments=row.arguments,
+        resource_id=run.thread.resource_id,
+        attempt=row.executions,
+        emit=_on_loop(recorder.emit),
+        decision=decision
+        and Decision(decision["action"], decision.get("payload"), decision["ticket_id"]),
+        answers=row.answers,
+        state=recorder.state,
+        is_cancelled=lambda: session.stop_reason is not None,
+    )
+
+
+def _on_loop(emit: Callable[[AnyEvent], None]) -> Callable[[Any], None]:
+    """Tools speak from any thread; events are numbered on the engine's loop, in order."""
+    loop = asyncio.get_running_loop()
+    thread = threading.get_ident()
+
+    def send(event: AnyEvent) -> None:
+        if threading.get_ident() == thread:
+            emit(event)
+        else:
+            loop.call_soon_threadsafe(emit, event)
+
+    return send
+
+
+# --- when nothing else helps -----------------------------------------------------------------------
+
+
+async def fail(session: Session, error: Exception) -> Exit:
+    """Ends a run that cannot be executed: a broken configuration, or a bug (named by class only)."""
+    detail = error.message if isinstance(error, ApiError) else f"internal error: {type(error).__name__}"
+    recorder = Recorder(session=session, totals=Totals.of(session.claim.run))
+    ending = Ending(Termination(type="error", detail=detail, code="internal"), dead=True)
+    return await end_run(recorder, ending)

@@ -1,0 +1,344 @@
+"""The tool phase of a step: which calls may run, running them, and what their answers become."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentserver.core.clock import now
+from agentserver.core.exact_json import dumps
+from agentserver.core.ids import new_id
+from config.permission import decide
+from runs.engine import journal
+from runs.engine.session import Session
+from runs.engine.transcript import Call
+from runs.events.types import Suspension, ToolCallDecided, ToolCallFinished
+from runs.models import ToolCall
+from runs.tools import Tool
+from runs.tools.invoke import invoke, invoke_transactional
+from runs.tools.result import Outcome, ToolResult, failed
+from threads.services import NewMessage
+
+DELEGATE = "delegate"
+INTERRUPTED = "[Tool execution was interrupted]"
+Status = ToolCall.Status
+RunSync = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+@dataclass
+class Toolbox:
+    """The tools of one run, and how to run one."""
+
+    tools: dict[str, Tool]
+    context_for: Callable[[ToolCall], Any]
+    run_sync: RunSync
+    delegate: Callable[[ToolCall], Awaitable[Outcome]]
+
+    @property
+    def client_tools(self) -> frozenset[str]:
+        return frozenset(name for name, tool in self.tools.items() if tool.client_side)
+
+
+# --- what may run ----------------------------------------------------------------------------------
+
+
+def plan(session: Session, toolbox: Toolbox, calls: Sequence[Call], *, step: int) -> list[ToolCall]:
+    """A ledger row per call: running, waiting for somebody, or already failed."""
+    rows = [
+        ToolCall(
+            run_id=session.run_id,
+            call_id=call.id,
+            step=step,
+            position=position,
+            name=call.name,
+            arguments=call.arguments,
+            client_side=call.client_side,
+            attempt=session.attempt,
+            result_message_id=new_id(),
+        )
+        for position, call in enumerate(calls)
+    ]
+    for row, call in zip(rows, calls, strict=True):
+        _judge(session, toolbox, row, call)
+    if denied(rows):
+        _interrupt_others(rows)
+    return rows
+
+
+def _judge(session: Session, toolbox: Toolbox, row: ToolCall, call: Call) -> None:
+    tool = toolbox.tools.get(row.name)
+    if tool is None:
+        fail(row, f"tool '{row.name}' not found")
+    elif call.invalid:
+        fail(row, f"invalid arguments for '{row.name}': {call.invalid}")
+    elif tool.client_side:
+        suspend(row, client_tool_ticket(row))
+    else:
+        _apply_behavior(row, behavior_of(session, tool, row.arguments))
+
+
+def _apply_behavior(row: ToolCall, behavior: str) -> None:
+    if behavior == "deny":
+        fail(row, denial(row))
+        row.result["denied"] = True
+    elif behavior == "ask":
+        suspend(row, permission_ticket(row))
+    else:
+        row.status, row.started_at, row.executions = Status.RUNNING, now(), 1
+
+
+def behavior_of(session: Session, tool: Tool, arguments: Any) -> str:
+    """allow, ask or deny: the permission plugin where it is loaded, else the tool's own wish."""
+    section = session.agent.plugin_section("permission")
+    if section is None:
+        return "ask" if tool.needs_approval else "allow"
+    known = arguments if isinstance(arguments, dict) else {}
+    order = tuple(tool.parameters.get("properties", {}))
+    return decide(section, tool.name, known, parameters=order).behavior
+
+
+def denial(row: ToolCall) -> str:
+    return f"Tool '{row.name}' denied by permission rules"
+
+
+def denied(rows: Sequence[ToolCall]) -> ToolCall | None:
+    """The first call a rule forbids; nothing of its batch may run then."""
+    return next((row for row in rows if (row.result or {}).get("denied")), None)
+
+
+def _interrupt_others(rows: Sequence[ToolCall]) -> None:
+    for row in rows:
+        if not row.is_final:
+            fail(row, INTERRUPTED)
+
+
+# --- tickets ---------------------------------------------------------------------------------------
+
+
+def permission_ticket(row: ToolCall) -> Suspension:
+    ticket_id = f"perm_{row.call_id}"
+    return Suspension(
+        ticket_id=ticket_id,
+        kind="permission",
+        action="tool:PermissionConfirm",
+        message=f"Permission required for tool '{row.name}'",
+        parameters=row.arguments,
+        pending_id=ticket_id,
+        pending_name="permission_confirm",
+        pending_arguments=row.arguments,
+    )
+
+
+def client_tool_ticket(row: ToolCall) -> Suspension:
+    return Suspension(
+        ticket_id=f"suspend_{row.call_id}",
+        kind="client_tool",
+        action=f"tool:{row.name}",
+        parameters=row.arguments,
+        pending_id=row.call_id,
+        pending_name=row.name,
+        pending_arguments=row.arguments,
+        resume_mode="use_decision_as_tool_result",
+    )
+
+
+def unknown_outcome_ticket(row: ToolCall) -> Suspension:
+    return Suspension(
+        ticket_id=f"outcome_{row.call_id}",
+        kind="unknown_outcome",
+        action=f"tool:{row.name}",
+        message=(
+            f"The server stopped while '{row.name}' was running, so it may or may not have taken "
+            "effect. Resume runs it again; cancel records your payload as its result."
+        ),
+        parameters=row.arguments,
+        pending_id=row.call_id,
+        pending_name=row.name,
+        pending_arguments=row.arguments,
+    )
+
+
+# --- changing a row (in memory) --------------------------------------------------------------------
+
+
+def fail(row: ToolCall, error: str) -> None:
+    row.status, row.result = Status.FAILED, {"error": error}
+
+
+def succeed(row: ToolCall, result: dict[str, Any]) -> None:
+    row.status, row.result = Status.SUCCEEDED, result
+
+
+def suspend(row: ToolCall, suspension: Suspension) -> None:
+    row.status, row.ticket_id = Status.SUSPENDED, suspension.ticket_id
+    row.suspension = suspension.model_dump(exclude_none=True)
+
+
+def apply_outcome(row: ToolCall, outcome: Outcome) -> None:
+    row.updated_at = now()
+    if outcome.status == "succeeded" and outcome.result is not None:
+        succeed(row, outcome.result.dump())
+    elif outcome.status == "suspended" and outcome.suspension is not None:
+        row.answers = outcome.answers
+        suspend(row, outcome.suspension)
+    else:
+        fail(row, outcome.text_for_model())
+
+
+# --- running ---------------------------------------------------------------------------------------
+
+
+async def run_calls(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]) -> None:
+    """Runs every call that is due, at the same time; each result is recorded as it comes."""
+    due = [row for row in rows if row.status == Status.RUNNING]
+    if not due:
+        return
+    try:
+        async with asyncio.TaskGroup() as group:
+            for row in due:
+                group.create_task(_run_call(session, toolbox, row))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _run_call(session: Session, toolbox: Toolbox, row: ToolCall) -> None:
+    tool = toolbox.tools.get(row.name)
+    if tool and tool.transactional:
+        await _run_transactional(session, toolbox, tool, row)
+    else:
+        apply_outcome(row, await _outcome(toolbox, tool, row))
+        await session.run_in_thread(journal.record_call, row, attempt=session.attempt)
+    session.emit(finished_event(row))
+
+
+async def _outcome(toolbox: Toolbox, tool: Tool | None, row: ToolCall) -> Outcome:
+    if tool is None:
+        return failed(f"tool '{row.name}' not found", "tool_error")
+    if tool.source == DELEGATE:
+        return await toolbox.delegate(row)
+    context = toolbox.context_for(row)
+    return await invoke(tool, row.arguments, context, run_sync=toolbox.run_sync)
+
+
+async def _run_transactional(
+    session: Session, toolbox: Toolbox, tool: Tool, row: ToolCall
+) -> None:
+    """The tool's own writes and its recorded result are one transaction: both or neither."""
+
+    def record(outcome: Outcome) -> None:
+        apply_outcome(row, outcome)
+        journal.record_call(row, attempt=session.attempt)
+
+    context = toolbox.context_for(row)
+    outcome = await invoke_transactional(
+        tool, row.arguments, context, record, run_sync=toolbox.run_sync
+    )
+    if not row.is_final and row.status != Status.SUSPENDED:
+        # Given up before its commit: rolled back, so its failure is recorded here.
+        await session.run_in_thread(record, outcome)
+
+
+# --- coming back to an open step -------------------------------------------------------------------
+
+
+def recover(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]) -> list[ToolCall]:
+    """Brings rows that an earlier attempt left into a state to go on from; returns the changed ones.
+
+    A decision is applied; a call that was running when its worker died is run again only where
+    that is harmless, else a person has to say what became of it.
+    """
+    changed = [row for row in rows if row.status in {Status.RESUMING, Status.RUNNING}]
+    for row in changed:
+        if row.status == Status.RESUMING:
+            _announce_decision(session, row)
+            _apply_decision(row)
+        else:
+            _resolve_lost(toolbox, row)
+    return changed
+
+
+def _announce_decision(session: Session, row: ToolCall) -> None:
+    decision = row.decision
+    session.emit(
+        ToolCallDecided(
+            call_id=row.call_id,
+            ticket_id=row.ticket_id,
+            decision_id=decision["decision_id"],
+            action=decision["action"],
+            payload=decision.get("payload"),
+        )
+    )
+
+
+def _apply_decision(row: ToolCall) -> None:
+    decision, kind = row.decision, row.suspension["kind"]
+    if decision["action"] == "cancel":
+        row.status, row.result = Status.CANCELLED, {"data": decision.get("payload")}
+    elif decision.get("error"):
+        fail(row, decision["error"])
+    elif kind == "client_tool":
+        succeed(row, ToolResult(decision.get("payload")).dump())
+    else:
+        row.status, row.started_at = Status.RUNNING, now()
+        row.executions += 1
+
+
+def _resolve_lost(toolbox: Toolbox, row: ToolCall) -> None:
+    tool = toolbox.tools.get(row.name)
+    if tool and (tool.idempotent or tool.transactional or tool.source == DELEGATE):
+        row.executions += 1
+    else:
+        suspend(row, unknown_outcome_ticket(row))
+
+
+# --- what a row looks like outside -----------------------------------------------------------------
+
+
+def has_result(row: ToolCall) -> bool:
+    """Whether a tool message can be written for the call: an answer, or the note that it waits."""
+    return row.status == Status.SUSPENDED or (row.is_final and row.result is not None)
+
+
+def finished_event(row: ToolCall) -> ToolCallFinished:
+    result = row.result or {}
+    was_permission = (row.suspension or {}).get("kind") == "permission"
+    return ToolCallFinished(
+        call_id=row.call_id,
+        name=row.name,
+        outcome=row.status,
+        result_message_id=row.result_message_id,
+        data=result.get("data"),
+        message=result.get("message"),
+        error=result.get("error"),
+        suspension=row.suspension if row.status == Status.SUSPENDED else None,
+        metadata=result.get("metadata") or {},
+        resumed=bool(row.decision),
+        denied=bool(result.get("denied"))
+        or (row.status == Status.CANCELLED and was_permission),
+    )
+
+
+def tool_message(row: ToolCall, *, step: int) -> NewMessage:
+    """The stored tool message of a call; a placeholder while it waits."""
+    metadata: dict[str, Any] = {}
+    if row.status == Status.SUSPENDED:
+        metadata["placeholder"] = True
+    elif row.status == Status.FAILED:
+        metadata["failed"] = True
+    return NewMessage(
+        id=row.result_message_id,
+        role="tool",
+        content=[{"type": "text", "text": _text(row)}, *((row.result or {}).get("content") or [])],
+        tool_call_id=row.call_id,
+        step_index=step,
+        metadata=metadata,
+    )
+
+
+def _text(row: ToolCall) -> str:
+    if row.status == Status.SUSPENDED:
+        return f"Tool '{row.name}' suspended: awaiting decision"
+    result = row.result or {}
+    if row.status == Status.SUCCEEDED:
+        return ToolResult.load(result).text_for_model()
+    return result["error"] if "error" in result else dumps(result.get("data"))

@@ -1,0 +1,270 @@
+"""The engine of one worker process: claims jobs while it has room, renews leases, listens, sweeps.
+
+One asyncio loop runs all runs of the process; database work happens in its own threads. The host is
+started by the Celery worker (or by the embedded one) and never by importing anything.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError, close_old_connections, connections
+
+from agentserver.core import loops
+from agentserver.core.ids import new_id
+from runs import dispatch
+from runs.engine import assembly
+from runs.engine.loop import Exit
+from runs.engine.session import Draining, LostRun, Session, Stopped
+from runs.events.live import channel
+from runs.mailbox import claim as claims
+from runs.mailbox import families, sweep
+from runs.mailbox.claim import Claim
+
+logger = logging.getLogger(__name__)
+
+DB_THREADS = 8
+TOOL_THREADS = 32
+CLAIM_BATCH = 16
+DRAIN_SECONDS = 10.0
+
+
+class Host:
+    """Runs of this process, by job id. Everything but `wake`, `start` and `stop` is loop-only."""
+
+    def __init__(self, *, sweeps: bool) -> None:
+        self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-6:]}"
+        self._sweeps = sweeps
+        self._sessions: dict[str, Session] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._waiting_children = 0
+        self._claiming = False
+        self._woken = False
+        self._stopping = False
+        self._db = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="engine-db")
+        self._tools = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    # --- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._unsubscribe = channel().on_control(self._on_control)
+        loops.submit(self._start())
+
+    async def _start(self) -> None:
+        self._spawn(self._every(settings.AGENTSERVER_LEASE_SECONDS / 3, self._renew))
+        if self._sweeps:
+            self._spawn(self._every(settings.AGENTSERVER_SWEEP_SECONDS, self._sweep))
+        self._wake()
+
+    def stop(self) -> None:
+        """Stops claiming, lets steps come to a rest, gives every run back to the queue."""
+        self._unsubscribe()
+        loops.run_sync(self._drain(), DRAIN_SECONDS + 5)
+        self._db.shutdown(wait=False)
+        self._tools.shutdown(wait=False, cancel_futures=True)
+
+    async def _drain(self) -> None:
+        self._stopping = True
+        for session in self._sessions.values():
+            session.stop(Draining)
+        running = [task for task in self._tasks if task.get_name() == "run"]
+        if running:
+            await asyncio.wait(running, timeout=DRAIN_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+
+    # --- claiming ------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """There may be work. Callable from any thread."""
+        loops.background_loop().call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._woken = True
+        if not self._claiming and not self._stopping:
+            self._claiming = True
+            self._spawn(self._claim())
+
+    async def _claim(self) -> None:
+        try:
+            while self._woken and not self._stopping:
+                self._woken = False
+                await self._claim_batch()
+        except OperationalError:
+            logger.warning("the database did not answer a claim; the sweeper tries again")
+        finally:
+            self._claiming = False
+
+    async def _claim_batch(self) -> None:
+        limit = min(self._room(), CLAIM_BATCH)
+        if limit <= 0:
+            return
+        ready = await self.in_db(assembly.claim, worker=self.worker_id, limit=limit)
+        for claim, registry in ready:
+            self._spawn(self._execute(claim, registry), name="run")
+        self._woken = self._woken or len(ready) == limit
+
+    def _room(self) -> int:
+        busy = len(self._sessions) - self._waiting_children
+        return settings.AGENTSERVER_RUNS_PER_WORKER - busy
+
+    # --- executing -----------------------------------------------------------------------------
+
+    async def _execute(self, claim: Claim, registry: Any) -> None:
+        session = Session(
+            claim=claim,
+            registry=registry,
+            channel=channel(),
+            run_in_thread=self.in_db,
+        )
+        self._sessions[claim.job.pk] = session
+        turn = {"run_id": claim.run.pk, "turn": claim.run.turn}
+        session.channel.notify_thread(claim.run.thread_id, turn)
+        try:
+            rest = await self._run(session)
+        finally:
+            del self._sessions[claim.job.pk]
+        await self._after(session, rest)
+
+    async def _run(self, session: Session) -> Exit:
+        try:
+            loop = await assembly.build(session, self)
+            return await loop.run()
+        except LostRun:
+            return Exit.LOST
+        except OperationalError:
+            # The lease runs out and the sweeper hands the run to a worker with a database.
+            logger.exception("run %s lost its database", session.run_id)
+            return Exit.LOST
+        except Exception as error:
+            logger.exception("run %s failed", session.run_id)
+            return await assembly.fail(session, error)
+
+    async def _after(self, session: Session, rest: Exit) -> None:
+        claim = session.claim
+        if rest is Exit.RELEASED:
+            await self.in_db(claims.release, job_id=claim.job.pk, token=claim.token)
+            await self.in_db(dispatch.wake)
+        if rest is Exit.MORE_WORK or self._room() == 1:
+            self._wake()
+        if rest is Exit.RETRY:
+            self._wake_later(session)
+        if claim.run.parent_id and rest in {Exit.DONE, Exit.MORE_WORK}:
+            await self.in_db(families.tell_parent, claim.run.pk)
+
+    def _wake_later(self, session: Session) -> None:
+        # The back-off of the job is at least this long; the sweeper covers the rest.
+        loops.background_loop().call_later(0.3, self._wake)
+
+    # --- leases and messages -------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        held = {job_id: session.claim.token for job_id, session in self._sessions.items()}
+        if not held:
+            return
+        lost, stopping = await self.in_db(claims.renew, claims=held)
+        for job_id in lost & self._sessions.keys():
+            self._sessions[job_id].stop(LostRun)
+        for job_id in stopping & self._sessions.keys():
+            self._sessions[job_id].stop(Stopped)
+
+    async def _sweep(self) -> None:
+        swept = await self.in_db(sweep.sweep)
+        if swept.due:
+            self._wake()
+
+    def _on_control(self, message: dict[str, Any]) -> None:
+        kind = message.get("kind")
+        if kind == "wake":
+            self._wake()
+        for session in list(self._sessions.values()):
+            if kind == "resync":
+                session.inbox_hint = True
+            elif session.run_id == message.get("run_id"):
+                self._tell(session, kind)
+
+    def _tell(self, session: Session, kind: Any) -> None:
+        if kind == "cancel":
+            session.stop(Stopped)
+        elif kind == "input":
+            session.inbox_hint = True
+
+    # --- threads and tasks ---------------------------------------------------------------------
+
+    async def in_db(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Runs database work in a thread of its own kind; its connection stays open for the next."""
+        loop = asyncio.get_running_loop()
+        call = partial(_with_connection, work, *arguments, **options)
+        return await loop.run_in_executor(self._db, call)
+
+    async def run_tool(self, work: Callable[[], Any]) -> Any:
+        """Runs a synchronous tool in a thread that may block for as long as the tool likes."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._tools, partial(_with_closed_connection, work))
+
+    def child_wait(self, change: int) -> None:
+        """A run that only waits for its delegate does not count against the room."""
+        self._waiting_children += change
+        if change > 0:
+            self._wake()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any], *, name: str = "host") -> None:
+        task = loops.background_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+
+    def _reap(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            logger.error("a task of the engine failed", exc_info=task.exception())
+
+    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except OperationalError:
+                logger.warning("the database did not answer; trying again in %s s", seconds)
+
+
+def _with_connection(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred and not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+    return work(*arguments, **options)
+
+
+def _with_closed_connection(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        close_old_connections()
+
+
+class _Process:
+    lock = threading.Lock()
+    host: Host | None = None
+
+
+def of_this_process(*, sweeps: bool = False) -> Host:
+    """The host of this process, started at first use."""
+    with _Process.lock:
+        if _Process.host is None:
+            _Process.host = Host(sweeps=sweeps)
+            _Process.host.start()
+        return _Process.host
+
+
+def stop() -> None:
+    with _Process.lock:
+        host, _Process.host = _Process.host, None
+    if host:
+        host.stop()

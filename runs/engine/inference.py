@@ -1,0 +1,183 @@
+"""One inference: a model's stream becomes events as it arrives, and a message at its end."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_ai.messages import (
+    FilePart,
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ModelResponseStreamEvent,
+    PartDeltaEvent,
+    PartEndEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+    UserPromptPart,
+)
+from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.settings import ModelSettings
+
+from runs.engine.session import Session
+from runs.engine.transcript import Call, Transcript
+from runs.events.types import InferenceCompleted, StepReset, StepStarted
+from runs.providers.errors import ProviderError, classify
+from runs.providers.retry import RetryPolicy, open_stream
+
+CONTINUE = (
+    "Your answer was cut off at the output limit. Continue exactly where it stopped, "
+    "without repeating anything."
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to ask: `models` are tried in order; `settings` and `parameters` are the model layer's."""
+
+    models: list[Model]
+    messages: list[ModelMessage]
+    settings: ModelSettings
+    parameters: ModelRequestParameters
+    policy: RetryPolicy
+    max_continuations: int
+    client_tools: frozenset[str] = frozenset()
+
+
+@dataclass
+class Answer:
+    """What the model said in one step. `usage` adds up all continuations of the step."""
+
+    message_id: str
+    content: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    usage: dict[str, int] = field(default_factory=dict)
+    model_name: str = ""
+    finish_reason: str | None = None
+    cost_usd: Any = None
+
+    @property
+    def text(self) -> str:
+        return "".join(block["text"] for block in self.content if block["type"] == "text")
+
+
+async def infer(session: Session, request: Request, *, step: int, message_id: str) -> Answer:
+    """Streams one step's answer; a stream that breaks is started again while the policy allows.
+
+    Raises `ProviderError` when the model cannot answer, or the session's stop reason.
+    """
+    restarts = 0
+    while True:
+        started_at = session.last_seq
+        session.emit(StepStarted(step=step, message_id=message_id))
+        try:
+            return await session.interruptible(_answer(session, request, message_id))
+        except ProviderError as error:
+            if not error.retryable or restarts >= request.policy.max_retries:
+                raise
+            restarts += 1
+            session.emit(
+                StepReset(
+                    step=step, message_id=message_id, after_seq=started_at, reason=error.code
+                )
+            )
+
+
+async def _answer(session: Session, request: Request, message_id: str) -> Answer:
+    transcript = Transcript(session.emit, message_id, request.client_tools)
+    answer = Answer(message_id=message_id)
+    messages = list(request.messages)
+    for round_ in range(request.max_continuations + 1):
+        response = await _stream(session, request, messages, transcript, answer)
+        if answer.finish_reason != "length" or transcript.calls or not response.parts:
+            break
+        if round_ < request.max_continuations:
+            messages += [response, ModelRequest(parts=[UserPromptPart(CONTINUE)])]
+    transcript.announce_calls()
+    answer.content, answer.calls = transcript.content, transcript.calls
+    return answer
+
+
+async def _stream(
+    session: Session,
+    request: Request,
+    messages: list[ModelMessage],
+    transcript: Transcript,
+    answer: Answer,
+) -> ModelResponse:
+    began = time.monotonic()
+    async with open_stream(
+        request.models, messages, request.settings, request.parameters, policy=request.policy
+    ) as stream:
+        await _relay(stream, transcript)
+        response = stream.get()
+    transcript.close()
+    _account(answer, response)
+    session.emit(
+        InferenceCompleted(
+            message_id=answer.message_id,
+            model=answer.model_name,
+            usage=usage_of(response),
+            duration_ms=round((time.monotonic() - began) * 1000),
+            finish_reason=answer.finish_reason,
+        )
+    )
+    return response
+
+
+async def _relay(stream: StreamedResponse, transcript: Transcript) -> None:
+    try:
+        async for event in stream:
+            _handle(event, transcript)
+    except ProviderError:
+        raise
+    except Exception as error:
+        raise classify(error) from error
+
+
+def _handle(event: ModelResponseStreamEvent, transcript: Transcript) -> None:
+    match event:
+        case PartDeltaEvent(index=index, delta=TextPartDelta(content_delta=text)):
+            transcript.text(index, text)
+        case PartDeltaEvent(index=index, delta=ThinkingPartDelta() as delta):
+            transcript.reasoning(index, delta.content_delta or "")
+        case PartDeltaEvent(index=index, delta=ToolCallPartDelta() as delta):
+            transcript.arguments(index, delta.args_delta)
+        case PartStartEvent(index=index, part=TextPart(content=text)):
+            transcript.start_text(index, text)
+        case PartStartEvent(index=index, part=ThinkingPart() as part):
+            transcript.start_reasoning(index, part.content)
+        case PartStartEvent(index=index, part=ToolCallPart() as part):
+            transcript.start_call(index, part)
+        case PartStartEvent(part=FilePart() as part):
+            transcript.file(part)
+        case PartEndEvent(index=index, part=part):
+            transcript.end(index, part)
+        case _:
+            pass
+
+
+def _account(answer: Answer, response: ModelResponse) -> None:
+    for name, count in usage_of(response).items():
+        answer.usage[name] = answer.usage.get(name, 0) + count
+    answer.model_name = response.model_name or answer.model_name
+    answer.finish_reason = response.finish_reason
+
+
+def usage_of(response: ModelResponse) -> dict[str, int]:
+    """Token counts under the names of the native API; zero counts are left out."""
+    usage = response.usage
+    counts = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_creation_tokens": usage.cache_write_tokens,
+        "thinking_tokens": (usage.details or {}).get("reasoning_tokens", 0),
+    }
+    return {name: count for name, count in counts.items() if count}

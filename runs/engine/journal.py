@@ -1,0 +1,275 @@
+"""What the engine writes: each function is one transaction, fenced by the attempt of the run.
+
+A step is committed as: the assistant message with its calls (`open_step`), each result as it comes
+(`record_call`), and the closed step (`save`, `suspend` or `finish`). Whatever commits takes
+the events emitted so far along, so the log, the messages and the run never disagree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from agentserver.core.clock import now
+from runs.engine.session import LostRun
+from runs.events import log
+from runs.events.types import Record, Termination
+from runs.mailbox import lane as lanes
+from runs.mailbox import settle
+from runs.mailbox.claim import Claim
+from runs.mailbox.finish import error_payload, termination_code
+from runs.mailbox.sweep import bury
+from runs.models import Job, Run, RunInput, ToolCall
+from threads.models import Message, Thread
+from threads.services import NewMessage, append_messages, replace_message
+
+
+@dataclass
+class Totals:
+    """What a run has used so far; written whole with every commit."""
+
+    steps: int = 0
+    usage: dict[str, int] = field(default_factory=dict)
+    cost_usd: Decimal | None = None
+    model_name: str = ""
+
+    @classmethod
+    def of(cls, run: Run) -> "Totals":
+        return cls(run.steps, dict(run.usage), run.cost_usd, run.model_name)
+
+    def add(self, usage: dict[str, int], cost: Decimal | None, model_name: str) -> None:
+        for name, count in usage.items():
+            self.usage[name] = self.usage.get(name, 0) + count
+        if cost is not None:
+            self.cost_usd = (self.cost_usd or Decimal()) + cost
+        self.model_name = model_name or self.model_name
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "steps": self.steps,
+            "usage": self.usage,
+            "input_tokens": self.usage.get("prompt_tokens", 0),
+            "output_tokens": self.usage.get("completion_tokens", 0),
+            "cost_usd": self.cost_usd,
+            "model_name": self.model_name,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """The part all commits share. `state` is the thread's shared state when a tool changed it."""
+
+    claim: Claim
+    records: Sequence[Record]
+    totals: Totals
+    messages: Sequence[NewMessage] = ()
+    replacements: Sequence[NewMessage] = ()
+    state: Any = None
+    state_changed: bool = False
+
+
+def open_step(commit: Commit, calls: Sequence[ToolCall]) -> None:
+    """The assistant message and the intent of its calls, before any of them runs."""
+    with transaction.atomic():
+        _write(commit)
+        ToolCall.objects.bulk_create(calls)
+
+
+def record_call(call: ToolCall, *, attempt: int) -> None:
+    """One result, as soon as it is there. Raises `LostRun` when the attempt was fenced."""
+    call.updated_at = now()
+    fenced = ToolCall.objects.filter(pk=call.pk, run__attempt=attempt, attempt=attempt)
+    if not fenced.update(**call_columns(call)):
+        raise LostRun
+
+
+def call_columns(call: ToolCall) -> dict[str, Any]:
+    names = (
+        "status", "suspension", "ticket_id", "decision", "answers", "result", "child_run_id",
+        "executions", "started_at", "updated_at",
+    )  # fmt: skip
+    return {name: getattr(call, name) for name in names}
+
+
+def adopt_calls(run: Run, step: int) -> list[ToolCall]:
+    """The calls of the open step, now fenced by this attempt; empty when no step is open."""
+    with transaction.atomic():
+        calls = list(ToolCall.objects.filter(run=run, step=step).order_by("position"))
+        if calls:
+            _guard(run.pk, run.attempt, updated_at=now())
+            ToolCall.objects.filter(run=run, step=step).update(attempt=run.attempt)
+    return calls
+
+
+class DecisionArrived(Exception):
+    """A call of the run was decided before the run could suspend: nothing was written, go on."""
+
+
+class InputArrived(Exception):
+    """Messages reached the run before it could end: nothing was written, take another step."""
+
+
+def suspend(commit: Commit) -> None:
+    """Running → waiting: the job is consumed, nobody holds the run, its tickets stay open.
+
+    Raises `DecisionArrived`.
+    """
+    run = commit.claim.run
+    with transaction.atomic():
+        lane = lanes.lock_existing(run.thread_id)
+        if lane is None:
+            raise LostRun
+        if ToolCall.objects.filter(run=run, status=ToolCall.Status.RESUMING).exists():
+            raise DecisionArrived
+        _write(commit, **_waiting())
+        if not settle.accept(job_id=commit.claim.job.pk, token=commit.claim.token):
+            raise LostRun
+        lanes.refresh(lane)
+
+
+def _waiting() -> dict[str, Any]:
+    patience = settings.AGENTSERVER_SUSPENSION_SECONDS
+    return {
+        "status": Run.Status.WAITING,
+        "termination_code": "suspended",
+        "expires_at": now() + timedelta(seconds=patience) if patience else None,
+    }
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends. `unless_input`: not when messages for it came in meanwhile."""
+
+    termination: Termination
+    response: str | None = None
+    output: Any = None
+    dead: bool = False
+    unless_input: bool = False
+
+
+def finish(commit: Commit, ending: Ending) -> bool:
+    """Running → done; returns whether the thread has more work. Raises `InputArrived`."""
+    run = commit.claim.run
+    with transaction.atomic():
+        lane = lanes.lock_existing(run.thread_id)
+        if lane is None:
+            raise LostRun
+        if ending.unless_input and RunInput.objects.filter(run=run, taken_at=None).exists():
+            raise InputArrived
+        _cancel_open_calls(run)
+        _write(commit, **_done(ending))
+        _settle(commit.claim, ending)
+        # A continuation queued for a decision that was already taken up has nothing left to do.
+        Job.objects.filter(run=run, state=Job.State.QUEUED).update(state=Job.State.ACCEPTED)
+        lane.holder_id = ""
+        lanes.refresh(lane)
+    return lane.ready_at is not None
+
+
+def _done(ending: Ending) -> dict[str, Any]:
+    return {
+        "status": Run.Status.DONE,
+        "termination_code": termination_code(ending.termination)[:64],
+        "termination_detail": ending.termination.detail or "",
+        "error_payload": error_payload(ending.termination),
+        "final_output": ending.response,
+        "output": ending.output,
+        "finished_at": now(),
+    }
+
+
+def _settle(claim: Claim, ending: Ending) -> None:
+    if ending.dead:
+        error = ending.termination.detail or "failed"
+        settled = settle.dead_letter(job_id=claim.job.pk, token=claim.token, error=error)
+    else:
+        settled = settle.accept(job_id=claim.job.pk, token=claim.token)
+    if not settled:
+        raise LostRun
+
+
+def _cancel_open_calls(run: Run) -> None:
+    unfinished = ToolCall.objects.filter(run=run).exclude(status__in=ToolCall.FINAL)
+    unfinished.update(status=ToolCall.Status.CANCELLED, updated_at=now())
+
+
+def retry_later(commit: Commit, *, error: str, delay: float | None) -> bool:
+    """Gives the job back with a back-off; ends the run when its attempts are used up (False)."""
+    claim = commit.claim
+    with transaction.atomic():
+        lane = lanes.lock_existing(claim.run.thread_id)
+        if lane is None:
+            raise LostRun
+        _write(commit)
+        wait = timedelta(seconds=delay) if delay else None
+        if not settle.retry(job=claim.job, token=claim.token, error=error, delay=wait):
+            raise LostRun
+        job = Job.objects.get(pk=claim.job.pk)
+        alive = job.attempt_count < job.max_attempts
+        if alive:
+            lanes.refresh(lane)
+        else:
+            Job.objects.filter(pk=job.pk).update(state=Job.State.DEAD_LETTER)
+            bury(lane, job, error=error)
+    return alive
+
+
+def save(commit: Commit) -> None:
+    """Events, totals and messages so far: a closed step, or progress of one that goes on."""
+    with transaction.atomic():
+        _write(commit)
+
+
+def take_input(run: Run, *, step: int) -> list[str]:
+    """Messages handed to the running run, placed before ``step``; their ids in order."""
+    with transaction.atomic():
+        waiting = list(RunInput.objects.filter(run=run, taken_at=None).order_by("pk"))
+        if not waiting:
+            return []
+        _guard(run.pk, run.attempt, updated_at=now())
+        ids = [message_id for row in waiting for message_id in row.message_ids]
+        Message.objects.filter(thread_id=run.thread_id, message_id__in=ids).update(
+            turn=run.turn, step_index=step
+        )
+        RunInput.objects.filter(pk__in=[row.pk for row in waiting]).update(taken_at=now())
+    return ids
+
+
+# --- the shared parts ------------------------------------------------------------------------------
+
+
+def _write(commit: Commit, **changes: Any) -> None:
+    run = commit.claim.run
+    moment = now()
+    last = {"last_seq": commit.records[-1].seq} if commit.records else {}
+    _guard(
+        run.pk, run.attempt, updated_at=moment, **commit.totals.columns(), **last, **changes
+    )
+    if commit.records:
+        log.append_segment(run.pk, commit.records)
+    _touch_thread(commit, moment)
+    if commit.messages:
+        append_messages(
+            thread=run.thread, messages=commit.messages, run_id=run.pk, turn=run.turn
+        )
+    for message in commit.replacements:
+        replace_message(thread=run.thread, message=message)
+
+
+def _guard(run_id: str, attempt: int, **changes: Any) -> None:
+    mine = Run.objects.filter(pk=run_id, attempt=attempt, status=Run.Status.RUNNING)
+    if not mine.update(**changes):
+        raise LostRun
+
+
+def _touch_thread(commit: Commit, moment: Any) -> None:
+    changes = {"updated_at": moment}
+    if commit.state_changed:
+        changes["state"] = commit.state
+    Thread.objects.filter(pk=commit.claim.run.thread_id).update(**changes)
+
+

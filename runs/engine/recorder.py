@@ -1,0 +1,119 @@
+"""The run's books while it is executed: conversation, totals and shared state, and committing them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from runs.engine.conversation import Entry, load
+from runs.engine.journal import Commit, Totals
+from runs.engine.session import Session
+from runs.events.types import AnyEvent, Record, StateDelta, StateSnapshot, StepFinished, StepReset
+from runs.tools.json_patch import apply_patch
+from threads.services import NewMessage
+
+T = TypeVar("T")
+
+
+@dataclass
+class Recorder:
+    """`placeholders` are the tool messages that the open step stored when it was suspended; a step
+    that has some was already shown as finished."""
+
+    session: Session
+    totals: Totals
+    entries: list[Entry] = field(default_factory=list)
+    placeholders: set[str] = field(default_factory=set)
+    step_is_open: bool = False
+    state: Any = None
+    state_changed: bool = False
+
+    @property
+    def step(self) -> int:
+        return self.totals.steps
+
+    async def load(self) -> None:
+        """Reads the conversation up to this run's turn."""
+        run = self.session.claim.run
+        self.entries = await self.session.run_in_thread(load, run)
+        self.placeholders = {
+            entry.message_id
+            for entry in self.entries
+            if entry.is_placeholder and entry.turn == run.turn and entry.step == self.step
+        }
+
+    # --- events --------------------------------------------------------------------------------
+
+    def close_step(self) -> None:
+        if self.step_is_open and not self.placeholders:
+            self.session.emit(StepFinished(step=self.step))
+        self.step_is_open = False
+
+    def count_step(self) -> None:
+        self.close_step()
+        self.totals.steps += 1
+
+    def reset_step(self, reason: str) -> None:
+        """Voids what was shown since the last commit."""
+        self.session.emit(
+            StepReset(step=self.step, after_seq=self.session.committed_seq, reason=reason)
+        )
+        self.step_is_open = False
+
+    def emit(self, event: AnyEvent) -> None:
+        """An event of a tool: changes of the shared state are kept for the next commit."""
+        if isinstance(event, StateSnapshot):
+            self.state, self.state_changed = dict(event.snapshot), True
+        elif isinstance(event, StateDelta):
+            self.state, self.state_changed = apply_patch(self.state, event.delta), True
+        self.session.emit(event)
+
+    async def publish(self, last: Record) -> None:
+        """Shows a committed end and sees it off."""
+        session = self.session
+        session.channel.publish(session.run_id, session.claim.run.thread_id, [last])
+        await session.channel.flush(session.run_id)
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    async def commit(
+        self,
+        write: Callable[..., T],
+        *arguments: Any,
+        messages: Sequence[NewMessage] = (),
+        **options: Any,
+    ) -> T:
+        """One journal write with everything emitted so far. A write that raises changes nothing."""
+        replacing = [message for message in messages if message.id in self.placeholders]
+        commit = Commit(
+            claim=self.session.claim,
+            records=tuple(self.session.records),
+            totals=self.totals,
+            messages=[message for message in messages if message.id not in self.placeholders],
+            replacements=replacing,
+            state=self.state,
+            state_changed=self.state_changed,
+        )
+        outcome: T = await self.session.run_in_thread(write, commit, *arguments, **options)
+        self.session.committed(commit.records)
+        self.state_changed = False
+        self._remember(messages)
+        return outcome
+
+    def _remember(self, messages: Sequence[NewMessage]) -> None:
+        fresh = {message.id: _entry(message, self.session) for message in messages}
+        self.entries = [fresh.pop(entry.message_id, entry) for entry in self.entries]
+        self.entries += fresh.values()
+
+
+def _entry(message: NewMessage, session: Session) -> Entry:
+    return Entry(
+        message_id=message.id,
+        role=message.role,
+        content=list(message.content),
+        tool_calls=list(message.tool_calls),
+        tool_call_id=message.tool_call_id,
+        metadata=dict(message.metadata),
+        internal=message.visibility == "internal",
+        turn=session.claim.run.turn or 0,
+        step=message.step_index,
+    )

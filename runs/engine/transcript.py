@@ -1,0 +1,159 @@
+"""Model output on its way into the log: blocks open and close in order, ids are made here."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic_ai.messages import FilePart, ModelResponsePart, ThinkingPart, ToolCallPart
+
+from agentserver.core.ids import new_id
+from runs.events.types import (
+    AnyEvent,
+    FileProduced,
+    ReasoningDelta,
+    ReasoningEnded,
+    ReasoningStarted,
+    TextDelta,
+    TextEnded,
+    TextStarted,
+    ToolCallDelta,
+    ToolCallReady,
+    ToolCallStarted,
+)
+
+
+@dataclass
+class Call:
+    """A tool call as the model made it. `arguments` is parsed; `invalid` says why it could not be."""
+
+    id: str
+    name: str
+    text: str = ""
+    arguments: Any = None
+    invalid: str | None = None
+    client_side: bool = False
+
+    def parse(self) -> None:
+        try:
+            self.arguments = orjson.loads(self.text) if self.text.strip() else {}
+        except ValueError:
+            self.arguments, self.invalid = self.text, "the arguments are not valid JSON"
+
+
+class Transcript:
+    """Collects one message while emitting its events. Parts are known by their index in the stream."""
+
+    def __init__(
+        self, emit: Callable[[AnyEvent], None], message_id: str, client_tools: frozenset[str]
+    ) -> None:
+        self._emit = emit
+        self._message_id = message_id
+        self._client_tools = client_tools
+        self._open: dict[int, dict[str, Any] | Call] = {}
+        self._ids: dict[int, str] = {}
+        self.content: list[dict[str, Any]] = []
+        self.calls: list[Call] = []
+
+    # --- text ----------------------------------------------------------------------------------
+
+    def start_text(self, index: int, text: str) -> None:
+        block_id = self._start(index, {"type": "text", "text": ""})
+        self._emit(TextStarted(message_id=self._message_id, block_id=block_id))
+        self.text(index, text)
+
+    def text(self, index: int, delta: str) -> None:
+        block = self._open.get(index)
+        if delta and isinstance(block, dict):
+            block["text"] += delta
+            self._emit(TextDelta(block_id=self._ids[index], delta=delta))
+
+    # --- reasoning -----------------------------------------------------------------------------
+
+    def start_reasoning(self, index: int, text: str) -> None:
+        block_id = self._start(index, {"type": "thinking", "thinking": ""})
+        self._emit(ReasoningStarted(message_id=self._message_id, block_id=block_id))
+        self.reasoning(index, text)
+
+    def reasoning(self, index: int, delta: str) -> None:
+        block = self._open.get(index)
+        if delta and isinstance(block, dict):
+            block["thinking"] += delta
+            self._emit(ReasoningDelta(block_id=self._ids[index], delta=delta))
+
+    # --- calls ---------------------------------------------------------------------------------
+
+    def start_call(self, index: int, part: ToolCallPart) -> None:
+        client_side = part.tool_name in self._client_tools
+        call = Call(id=part.tool_call_id, name=part.tool_name, client_side=client_side)
+        self._open[index] = call
+        self.calls.append(call)
+        self._emit(
+            ToolCallStarted(
+                call_id=call.id,
+                name=call.name,
+                message_id=self._message_id,
+                client_side=client_side,
+            )
+        )
+        self.arguments(index, part.args)
+
+    def arguments(self, index: int, delta: str | dict[str, Any] | None) -> None:
+        call = self._open.get(index)
+        text = delta if isinstance(delta, str) else orjson.dumps(delta).decode() if delta else ""
+        if text and isinstance(call, Call):
+            call.text += text
+            self._emit(ToolCallDelta(call_id=call.id, delta=text))
+
+    def announce_calls(self) -> None:
+        """The calls with their parsed arguments, in the model's order."""
+        for call in self.calls:
+            call.parse()
+            self._emit(
+                ToolCallReady(
+                    call_id=call.id,
+                    name=call.name,
+                    arguments=call.arguments,
+                    message_id=self._message_id,
+                    client_side=call.client_side,
+                    invalid=call.invalid,
+                )
+            )
+
+    # --- files and ends ------------------------------------------------------------------------
+
+    def file(self, part: FilePart) -> None:
+        data = base64.b64encode(part.content.data).decode()
+        media_type = part.content.media_type
+        kind = media_type.split("/")[0]
+        source = {"type": "base64", "media_type": media_type, "data": data}
+        block_type = kind if kind in {"image", "audio", "video"} else "document"
+        self.content.append({"type": block_type, "source": source})
+        self._emit(
+            FileProduced(
+                message_id=self._message_id, block_id=new_id(), media_type=media_type, data=data
+            )
+        )
+
+    def end(self, index: int, part: ModelResponsePart | None = None) -> None:
+        block = self._open.pop(index, None)
+        if isinstance(block, dict) and block["type"] == "text":
+            self._emit(TextEnded(block_id=self._ids[index]))
+        elif isinstance(block, dict):
+            signature = part.signature if isinstance(part, ThinkingPart) else None
+            if signature and isinstance(part, ThinkingPart):
+                block |= {"signature": signature, "provider": part.provider_name}
+            self._emit(ReasoningEnded(block_id=self._ids[index], signature=signature))
+
+    def close(self) -> None:
+        """Ends whatever the stream left open; the next stream numbers its parts anew."""
+        for index in list(self._open):
+            self.end(index)
+        self._ids.clear()
+
+    def _start(self, index: int, block: dict[str, Any]) -> str:
+        self._open[index] = block
+        self.content.append(block)
+        self._ids[index] = new_id()
+        return self._ids[index]

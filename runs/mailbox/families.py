@@ -1,0 +1,52 @@
+"""Parents and children: a delegated run that ends lets the run that waits for it go on."""
+
+from django.db import transaction
+
+from agentserver.core.clock import now
+from runs import dispatch
+from runs.mailbox import lane as lanes
+from runs.mailbox.submit import insert_resume
+from runs.models import Run, ToolCall
+
+BATCH = 100
+
+
+def tell_parent(child_id: str) -> bool:
+    """Resumes the parent of a finished child if it is suspended on it; repeating it is harmless.
+
+    The call goes back to ``running``: the parent's next attempt joins the finished child and finds
+    its result.
+    """
+    child = Run.objects.filter(pk=child_id, status=Run.Status.DONE).first()
+    if child is None or child.parent_id is None:
+        return False
+    with transaction.atomic():
+        return _resume(child.parent_id, child_id)
+
+
+def _resume(parent_id: str, child_id: str) -> bool:
+    parent = Run.objects.filter(pk=parent_id).first()
+    lane = lanes.lock_existing(parent.thread_id) if parent else None
+    waiting = ToolCall.objects.filter(
+        run_id=parent_id, child_run_id=child_id, status=ToolCall.Status.SUSPENDED
+    )
+    if lane is None or parent is None:
+        return False
+    if not waiting.update(status=ToolCall.Status.RUNNING, updated_at=now()):
+        return False
+    insert_resume(lane=lane, run=parent)
+    dispatch.on_commit()
+    return True
+
+
+def resume_forgotten_parents() -> int:
+    """Parents that nobody told, because the process that should have died between two commits."""
+    waiting = ToolCall.objects.filter(status=ToolCall.Status.SUSPENDED).exclude(child_run_id="")
+    children = list(waiting.values_list("child_run_id", flat=True)[:BATCH])
+    done = Run.objects.filter(pk__in=children, status=Run.Status.DONE)
+    return sum(tell_parent(child_id) for child_id in done.values_list("pk", flat=True))
+
+
+def open_children(run_id: str) -> list[Run]:
+    """The unfinished runs that a run started."""
+    return list(Run.objects.filter(parent_id=run_id).exclude(status=Run.Status.DONE))

@@ -1,0 +1,88 @@
+"""Lanes: the row lock of a thread's queue, and the place of a thread among all that have work."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from agentserver.core.clock import now, to_ms
+from runs.models import Job, Lane
+from threads.models import Thread
+
+# A caller's n-th busy thread queues as if it had come n slices later than it did.
+FAIR_SLICE_MS = 100
+FAIR_DEPTH = 300
+
+BUSY = Q(ready_at__isnull=False) | ~Q(holder_id="")
+
+
+def lock(thread: Thread) -> Lane:
+    """The thread's lane, locked until the transaction ends; made at first use."""
+    lane = Lane.objects.select_for_update().filter(pk=thread.pk).first()
+    return lane or _create(thread)
+
+
+def lock_existing(thread_id: str) -> Lane | None:
+    return Lane.objects.select_for_update().filter(pk=thread_id).first()
+
+
+def _create(thread: Thread) -> Lane:
+    try:
+        with transaction.atomic():
+            return Lane.objects.create(thread=thread, resource_id=thread.resource_id)
+    except IntegrityError:
+        return Lane.objects.select_for_update().get(pk=thread.pk)
+
+
+def refresh(lane: Lane) -> None:
+    """Recomputes which job of the thread may be claimed next. The caller holds the lock."""
+    job = next_job(lane)
+    _point_at(lane, job)
+    lane.save(
+        update_fields=[
+            "generation", "turn", "holder_id", "next_job_id", "ready_at", "priority", "fair_at",
+        ]
+    )  # fmt: skip
+
+
+def next_job(lane: Lane) -> Job | None:
+    """The first job in line; while a run holds the lane only a job of that very run counts."""
+    jobs = Job.objects.filter(thread_id=lane.thread_id, state=Job.State.QUEUED)
+    if not lane.holder_id:
+        return jobs.order_by("priority", "created_at", "id").first()
+    if Job.objects.filter(thread_id=lane.thread_id, state=Job.State.CLAIMED).exists():
+        return None
+    return jobs.filter(run_id=lane.holder_id).order_by("created_at", "id").first()
+
+
+def admit(lane: Lane, job: Job) -> None:
+    """`refresh` for a job just queued behind nothing: saves the look at the queue."""
+    _point_at(lane, job)
+
+
+def _point_at(lane: Lane, job: Job | None) -> None:
+    newly_ready = job is not None and lane.ready_at is None
+    lane.next_job_id = job.pk if job else ""
+    lane.ready_at = job.available_at if job else None
+    if job:
+        lane.priority = job.priority
+    if newly_ready:
+        lane.fair_at = _fair_place(lane)
+
+
+def _fair_place(lane: Lane) -> int:
+    return to_ms(now()) + FAIR_SLICE_MS * _busy_lanes_of(lane.resource_id)
+
+
+def _busy_lanes_of(resource_id: str) -> int:
+    if not resource_id:
+        return 0
+    busy = Lane.objects.filter(BUSY, resource_id=resource_id)
+    return len(busy.values_list("pk", flat=True)[:FAIR_DEPTH])
+
+
+def ready_lanes(*, at: datetime, limit: int) -> list[Lane]:
+    """Ready lanes in the order they are served, locked; those another worker looks at are skipped."""
+    ready = Lane.objects.filter(ready_at__isnull=False, ready_at__lte=at)
+    locked = ready.select_for_update(skip_locked=True)
+    return list(locked.order_by("priority", "fair_at")[:limit])

@@ -1,0 +1,52 @@
+"""What becomes of a claimed job: accepted, tried again later, or dead."""
+
+from datetime import timedelta
+
+from django.db.models import F
+
+from agentserver.core.clock import now
+from runs.models import Job
+
+FIRST_DELAY = timedelta(milliseconds=250)
+LONGEST_DELAY = timedelta(seconds=30)
+MAX_ERROR_LENGTH = 2000
+
+
+def retry_delay(failures: int) -> timedelta:
+    """How long to wait after the ``failures``-th failed attempt: 250, 250, 500, 1000 ms ... 30 s."""
+    doublings = min(max(failures - 2, 0), 7)
+    return min(FIRST_DELAY * 2**doublings, LONGEST_DELAY)
+
+
+def accept(*, job_id: str, token: str) -> bool:
+    """Claimed → Accepted: the request was consumed, whatever the run's outcome. False: not ours."""
+    return _close(job_id, token, Job.State.ACCEPTED, error="")
+
+
+def dead_letter(*, job_id: str, token: str, error: str) -> bool:
+    """Claimed → DeadLetter."""
+    return _close(job_id, token, Job.State.DEAD_LETTER, error=error)
+
+
+def retry(*, job: Job, token: str, error: str, delay: timedelta | None = None) -> bool:
+    """Claimed → Queued, available again after the back-off. False: the job is no longer ours."""
+    wait = max(delay or timedelta(), retry_delay(job.attempt_count + 1))
+    return bool(
+        Job.objects.filter(pk=job.pk, claim_token=token, state=Job.State.CLAIMED).update(
+            state=Job.State.QUEUED,
+            attempt_count=F("attempt_count") + 1,
+            available_at=now() + wait,
+            last_error=error[:MAX_ERROR_LENGTH],
+            claim_token="",
+            lease_until=None,
+            updated_at=now(),
+        )
+    )
+
+
+def _close(job_id: str, token: str, state: Job.State, *, error: str) -> bool:
+    changes = {"state": state, "lease_until": None, "updated_at": now()}
+    if error:
+        changes["last_error"] = error[:MAX_ERROR_LENGTH]
+    mine = Job.objects.filter(pk=job_id, claim_token=token, state=Job.State.CLAIMED)
+    return bool(mine.update(**changes))

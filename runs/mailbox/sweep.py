@@ -1,0 +1,125 @@
+"""The sweeper: what nobody else will ever touch again gets moved on. Idempotent, cheap when idle."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from agentserver.core.clock import now
+from runs.events.types import Termination
+from runs.mailbox import families
+from runs.mailbox import lane as lanes
+from runs.mailbox.finish import finish_detached
+from runs.models import IdempotencyKey, Job, Lane, Run
+
+# More events than an attempt can publish between its last commit and its death.
+SEQ_JUMP = 1_000_000
+BATCH = 100
+TERMINAL = (
+    Job.State.ACCEPTED,
+    Job.State.CANCELLED,
+    Job.State.SUPERSEDED,
+    Job.State.DEAD_LETTER,
+)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """`requeued` leases ran out and were given another attempt, `dead` had none left; `due` is true
+    when some lane has a job that may be claimed now."""
+
+    requeued: int
+    dead: int
+    expired: int
+    due: bool
+
+
+def sweep() -> Swept:
+    requeued, dead = requeue_expired_leases()
+    families.resume_forgotten_parents()
+    return Swept(
+        requeued=requeued,
+        dead=dead,
+        expired=end_expired_suspensions(),
+        due=Lane.objects.filter(ready_at__isnull=False, ready_at__lte=now()).exists(),
+    )
+
+
+def requeue_expired_leases() -> tuple[int, int]:
+    """Jobs whose lease ran out (strictly before now) go back in line, or die at their last attempt."""
+    expired = Job.objects.filter(state=Job.State.CLAIMED, lease_until__lt=now())
+    requeued = dead = 0
+    for job_id, thread_id in expired.values_list("pk", "thread_id")[:BATCH]:
+        with transaction.atomic():
+            outcome = _requeue(job_id, thread_id)
+        requeued += outcome == Job.State.QUEUED
+        dead += outcome == Job.State.DEAD_LETTER
+    return requeued, dead
+
+
+def _requeue(job_id: str, thread_id: str) -> str | None:
+    lane = lanes.lock_existing(thread_id)
+    expired = Job.objects.filter(pk=job_id, state=Job.State.CLAIMED, lease_until__lt=now())
+    job = expired.select_related("run").first()
+    if not lane or not job:
+        return None
+    return give_up_claim(lane, job, error=f"the worker {job.claimed_by} went away")
+
+
+def give_up_claim(lane: Lane, job: Job, *, error: str) -> str:
+    """Takes a claimed job from a worker that is gone: back in line, or dead with its run."""
+    job.attempt_count += 1
+    alive = job.attempt_count < job.max_attempts
+    job.state = Job.State.QUEUED if alive else Job.State.DEAD_LETTER
+    job.claim_token, job.lease_until, job.last_error = "", None, error
+    job.available_at = job.updated_at = now()
+    job.save()
+    # The lost attempt may have published events that were never committed: skip their numbers,
+    # and fence it, so that it can neither write nor be mistaken for its successor.
+    Run.objects.filter(pk=job.run_id).update(
+        seq_floor=F("last_seq") + SEQ_JUMP, attempt=F("attempt") + 1
+    )
+    if alive:
+        lanes.refresh(lane)
+    else:
+        bury(lane, job, error=error)
+    return job.state
+
+
+def bury(lane: Lane, job: Job, *, error: str) -> None:
+    """Ends the run of a dead job with an error that readers see."""
+    run = Run.objects.get(pk=job.run_id)
+    termination = Termination(type="error", detail=error, code="dead_letter")
+    finish_detached(lane=lane, run=run, termination=termination)
+
+
+def end_expired_suspensions() -> int:
+    """Waiting runs past their deadline end as cancelled, so that a forgotten approval frees its thread."""
+    overdue = Run.objects.filter(status=Run.Status.WAITING, expires_at__lt=now())
+    ended = 0
+    for run_id, thread_id in overdue.values_list("pk", "thread_id")[:BATCH]:
+        with transaction.atomic():
+            ended += _end_expired(run_id, thread_id)
+    return ended
+
+
+def _end_expired(run_id: str, thread_id: str) -> bool:
+    lane = lanes.lock_existing(thread_id)
+    overdue = Run.objects.filter(pk=run_id, status=Run.Status.WAITING, expires_at__lt=now())
+    run = overdue.first()
+    if not lane or not run or Job.objects.filter(run=run, state=Job.State.CLAIMED).exists():
+        return False
+    termination = Termination(type="cancelled", detail="nobody answered in time")
+    finish_detached(lane=lane, run=run, termination=termination)
+    return True
+
+
+def prune() -> int:
+    """Deletes terminal jobs and idempotency keys past their retention, a bounded batch at a time."""
+    limit = now() - timedelta(hours=settings.AGENTSERVER_JOB_RETENTION_HOURS)
+    jobs = Job.objects.filter(state__in=TERMINAL, updated_at__lt=limit)
+    deleted, _ = Job.objects.filter(pk__in=list(jobs.values_list("pk", flat=True)[:1000])).delete()
+    IdempotencyKey.objects.filter(created_at__lt=limit).delete()
+    return deleted

@@ -1,0 +1,105 @@
+"""What the SDK-backed models share: our settings and credentials around pydantic-ai's models."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
+
+from pydantic_ai.direct import model_request_stream
+from pydantic_ai.models import create_async_httpx2_client
+from pydantic_ai.models.wrapper import WrapperModel
+
+from runs.providers.adapters import ADAPTERS
+from runs.providers.credentials import resolve_credentials
+from runs.providers.errors import ProviderError
+from runs.providers.settings import unified
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx2
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+    from pydantic_ai.settings import ModelSettings
+    from pydantic_ai.tools import RunContext
+
+    from runs.providers.spec import ModelChoice
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = WeakKeyDictionary()
+
+
+class SdkModel(WrapperModel):
+    """A model of pydantic-ai that takes our settings.
+
+    ``secrets`` are what its errors must not repeat. Retries of the SDK are off: ``open_stream``
+    owns them.
+    """
+
+    def __init__(self, wrapped: Model[Any], *, secrets: tuple[str, ...]) -> None:
+        super().__init__(wrapped)
+        self.secrets = secrets
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,
+    ) -> AsyncIterator[StreamedResponse]:
+        async with model_request_stream(
+            self.wrapped,
+            messages,
+            model_settings=unified(model_settings),
+            model_request_parameters=model_request_parameters,
+            instrument=False,
+        ) as stream:
+            yield stream
+
+
+def wrap(model: Model[Any], choice: ModelChoice) -> SdkModel:
+    """The model as ``build_model`` hands it out."""
+    headers = choice.provider.adapter_options.get("headers") or {}
+    return SdkModel(model, secrets=(required_key(choice), *map(str, headers.values())))
+
+
+def required_key(choice: ModelChoice) -> str:
+    """The API key of a choice; ProviderError ``auth`` where none is configured."""
+    provider = choice.provider
+    key = resolve_credentials(provider).api_key
+    if key is None:
+        names = " or ".join(ADAPTERS[provider.adapter].key_variables)
+        message = f"provider {provider.id} has no api_key, and {names} is not set"
+        raise ProviderError(message, code="auth")
+    return key.get_secret_value()
+
+
+def sdk_settings(choice: ModelChoice) -> ModelSettings:
+    """Settings every request of the model starts from."""
+    options = choice.provider.adapter_options
+    settings: dict[str, Any] = {
+        "timeout": float(choice.provider.timeout_secs),
+        "max_retries": 0,
+        "extra_headers": options.get("headers"),
+        "extra_body": options.get("extra_body"),
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    return cast("ModelSettings", given)
+
+
+def shared_sdk_client() -> httpx2.AsyncClient:
+    """The running loop's client for SDKs over httpx2."""
+    loop = asyncio.get_running_loop()
+    client = _clients.get(loop)
+    if client is None or client.is_closed:
+        client = _clients[loop] = create_async_httpx2_client()
+    return client
+
+
+async def close_shared_sdk_client() -> None:
+    """Close the running loop's client for SDKs, if it has one."""
+    client = _clients.pop(asyncio.get_running_loop(), None)
+    if client is not None:
+        await client.aclose()

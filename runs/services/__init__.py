@@ -1,0 +1,25 @@
+"""The verbs of runs: every face, the admin and the commands submit, decide and stop through these."""
+
+from runs.services.decisions import Decided, submit_decision, submit_decisions
+from runs.services.deletion import delete_thread
+from runs.services.housekeeping import prune, sweep
+from runs.services.stopping import cancel, cancel_run, cancel_thread, interrupt_thread
+from runs.services.submission import Input, Mode, Submitted, submit, submit_foreground
+
+__all__ = [
+    "Decided",
+    "Input",
+    "Mode",
+    "Submitted",
+    "cancel",
+    "cancel_run",
+    "cancel_thread",
+    "delete_thread",
+    "interrupt_thread",
+    "prune",
+    "submit",
+    "submit_decision",
+    "submit_decisions",
+    "submit_foreground",
+    "sweep",
+]

@@ -1,0 +1,62 @@
+"""Deleting a thread: its work ends first, and nothing brings it back."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from django.db import transaction
+
+from agentserver.access.principal import Principal
+from agentserver.core.errors import BadRequest
+from runs.events.live import channel
+from runs.events.types import Termination
+from runs.mailbox import lane as lanes
+from runs.mailbox.finish import finish_detached
+from runs.models import Run
+from threads.access import get_thread_for
+from threads.models import Thread
+from threads.services import delete_threads
+
+ChildStrategy = Literal["detach", "reject", "cascade"]
+DELETED = Termination(type="cancelled", detail="the thread was deleted")
+
+
+@transaction.atomic
+def delete_thread(
+    *, principal: Principal, thread_id: str, child_strategy: ChildStrategy = "detach"
+) -> None:
+    """Ends every run of the thread and deletes it with all it holds (`NotFound` if there is none).
+
+    Children lose their parent, or forbid the deletion, or go too. A worker that is still busy finds
+    no row to write to: the end of its run was shown here.
+    """
+    thread = get_thread_for(principal, thread_id)
+    doomed = [thread]
+    if child_strategy == "reject" and thread.children.exists():
+        raise BadRequest("thread has children", code="has_children")
+    if child_strategy == "cascade":
+        doomed += _descendants(thread)
+    for each in doomed:
+        _end_runs(each)
+    delete_threads(ids=[each.pk for each in doomed])
+
+
+def _descendants(thread: Thread) -> list[Thread]:
+    found: list[Thread] = []
+    level: Iterable[str] = [thread.pk]
+    known = {thread.pk}
+    while level:
+        children = [
+            child for child in Thread.objects.filter(parent_id__in=level) if child.pk not in known
+        ]
+        found += children
+        level = [child.pk for child in children]
+        known.update(level)
+    return found
+
+
+def _end_runs(thread: Thread) -> None:
+    lane = lanes.lock(thread)
+    for run in Run.objects.filter(thread=thread).exclude(status=Run.Status.DONE):
+        note = {"kind": "cancel", "run_id": run.pk}
+        transaction.on_commit(lambda note=note: channel().send_control(note))
+        finish_detached(lane=lane, run=run, termination=DELETED)

@@ -1,0 +1,100 @@
+"""Cancel and interrupt, by the ids callers know: a run, a job or a thread."""
+
+from django.db import transaction
+
+from agentserver.access.principal import Principal
+from agentserver.core.errors import NotFound
+from runs import dispatch
+from runs.mailbox import families, stop
+from runs.mailbox import lane as lanes
+from runs.models import Job, Lane, Run
+from threads.models import Thread
+
+
+def interrupt_thread(*, principal: Principal, thread_id: str) -> stop.Interrupted:
+    """Empties the thread's queue and stops its run. `NotFound` when there was nothing to do; the
+    generation moves on all the same."""
+    missing = NotFound(f"thread not found: {thread_id}")
+    with transaction.atomic():
+        lane = _lane(principal, thread_id, missing)
+        interrupted = stop.interrupt(lane)
+    for run in filter(None, (interrupted.stopping, interrupted.ended)):
+        _stop_children(run.pk)
+    if not interrupted.did_something:
+        raise missing
+    return interrupted
+
+
+def cancel_thread(*, principal: Principal, thread_id: str) -> Run:
+    """Cancels one thing: the active run, else the next queued job. `NotFound` when there is none."""
+    missing = NotFound(f"thread not found: {thread_id}")
+    with transaction.atomic():
+        lane = _lane(principal, thread_id, missing)
+        run = _active(lane) or _next_queued(lane)
+        if run is None:
+            raise missing
+        stop.stop_run(lane, run, Run.Cancel.CANCEL)
+        dispatch.on_commit()
+    _stop_children(run.pk)
+    return run
+
+
+def cancel_run(*, principal: Principal, run_id: str) -> Run:
+    """Cancels a queued, running or waiting run. `NotFound` also when it is done already."""
+    missing = NotFound(f"run not found: {run_id}")
+    run = Run.objects.filter(pk=run_id).select_related("thread").first()
+    if run is None or not principal.can_see(run.thread.resource_id):
+        raise missing
+    with transaction.atomic():
+        lane = lanes.lock(run.thread)
+        run = Run.objects.filter(pk=run_id).exclude(status=Run.Status.DONE).first()
+        if run is None:
+            raise missing
+        stop.stop_run(lane, run, Run.Cancel.CANCEL)
+        dispatch.on_commit()
+    _stop_children(run_id)
+    return run
+
+
+def cancel(*, principal: Principal, any_id: str, missing: NotFound) -> Run:
+    """Cancels by run id, job id or thread id, in this order; ids of ours never collide."""
+    run_id = Job.objects.filter(pk=any_id, state=Job.State.QUEUED).values_list("run_id", flat=True)
+    for attempt in (
+        lambda: cancel_run(principal=principal, run_id=any_id),
+        lambda: cancel_run(principal=principal, run_id=run_id.first() or ""),
+        lambda: cancel_thread(principal=principal, thread_id=any_id),
+    ):
+        try:
+            return attempt()
+        except NotFound:
+            continue
+    raise missing
+
+
+def _lane(principal: Principal, thread_id: str, missing: NotFound) -> Lane:
+    thread = Thread.objects.filter(pk=thread_id).first()
+    if thread is None or not principal.can_see(thread.resource_id):
+        raise missing
+    return lanes.lock(thread)
+
+
+def _active(lane: Lane) -> Run | None:
+    if not lane.holder_id:
+        return None
+    return Run.objects.filter(pk=lane.holder_id).exclude(status=Run.Status.DONE).first()
+
+
+def _next_queued(lane: Lane) -> Run | None:
+    job = lanes.next_job(lane)
+    return Run.objects.get(pk=job.run_id) if job else None
+
+
+def _stop_children(run_id: str) -> None:
+    """Runs that the stopped run delegated to have nobody left to answer to."""
+    for child in families.open_children(run_id):
+        with transaction.atomic():
+            lane = lanes.lock_existing(child.thread_id)
+            current = Run.objects.filter(pk=child.pk).exclude(status=Run.Status.DONE).first()
+            if lane and current:
+                stop.stop_run(lane, current, Run.Cancel.CANCEL)
+        _stop_children(child.pk)

@@ -1,0 +1,324 @@
+"""Submitting work to a thread: the one door through which every run and every message comes in."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from agentserver.access.principal import Principal
+from agentserver.core import loops
+from agentserver.core.errors import BadRequest, Conflict, NotFound
+from agentserver.core.exact_json import dumps
+from agentserver.core.ids import new_id
+from config import registry as registries
+from runs import dispatch
+from runs.events import log
+from runs.events.live import channel
+from runs.mailbox import lane as lanes
+from runs.mailbox import stop
+from runs.mailbox.submit import Queued, RunRequest, insert_run
+from runs.models import IdempotencyKey, Job, Lane, Run, RunInput
+from runs.tools.frontend import frontend_tools
+from threads.models import Thread
+from threads.services import NewMessage, append_messages, delete_messages, ensure_thread
+
+DEFAULT_AGENT = "default"
+RETRY_AFTER_SECONDS = 1
+
+
+class Mode(StrEnum):
+    """What a submission does about a run that is under way (native API, mailbox semantics).
+
+    `QUEUE` waits its turn. `STEER` joins the running run before its next inference, else queues.
+    `INTERRUPT` stops everything and then runs. `RESUME` continues the waiting run under its id.
+    `REJECT` refuses with 409 when the thread is busy. `ROLLBACK` interrupts and removes what the
+    interrupted run and its input added to the conversation.
+    """
+
+    QUEUE = "queue"
+    STEER = "live_then_queue"
+    INTERRUPT = "interrupt_then_queue"
+    RESUME = "resume_open_run"
+    REJECT = "reject"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A submission, its wire form already checked.
+
+    `agent_id` None means the thread's latest agent. `extras` may hold ``frontend_tools`` (list of
+    tool definitions), ``overrides`` and client metadata. `run_id` is given where the protocol's
+    client chooses it. `idempotency_key` makes a repeat return the first run.
+    """
+
+    principal: Principal
+    thread_id: str | None
+    messages: Sequence[NewMessage]
+    agent_id: str | None = None
+    mode: Mode = Mode.QUEUE
+    resource_id: str | None = None
+    parent_thread_id: str | None = None
+    run_id: str | None = None
+    origin: str = Run.Origin.USER
+    sender_id: str = ""
+    extras: dict[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    must_exist: bool = False
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Where the input went. `status` says whether anything is ahead of it. `fresh` is false when an idempotency key found an earlier run, `steered`
+    true when it joined a run that was already running (no job then)."""
+
+    thread_id: str
+    run: Run
+    job: Job | None
+    status: Literal["running", "queued"] = "queued"
+    fresh: bool = True
+    steered: bool = False
+
+
+def submit(request: Input) -> Submitted:
+    """Background submission: stores input, run and job in one transaction, or nothing at all."""
+    checked = _checked(request)
+    try:
+        return _submit(checked)
+    except IntegrityError as error:
+        return _lost_race(checked, error)
+
+
+def submit_foreground(request: Input) -> Submitted:
+    """Latest wins: what runs on the thread is stopped, what waits is superseded, this runs.
+
+    Waits a few seconds for a running run to let go. Raises `Conflict` when it does not: its
+    cancellation stays requested, and nothing else was stored.
+    """
+    checked = _checked(request)
+    try:
+        return _submit(replace(checked, mode=Mode.INTERRUPT), foreground=True)
+    except IntegrityError as error:
+        return _lost_race(checked, error)
+
+
+# --- checks before anything is stored ----------------------------------------------------------
+
+
+def _checked(request: Input) -> Input:
+    frontend_tools(request.extras.get("frontend_tools") or [])
+    if not request.messages and request.mode is not Mode.RESUME:
+        raise BadRequest("at least one message is required")
+    agent_id = request.agent_id or _latest_agent(request.thread_id)
+    registries.current().agent(agent_id)
+    return replace(request, agent_id=agent_id)
+
+
+def _latest_agent(thread_id: str | None) -> str:
+    runs = Run.objects.filter(thread_id=thread_id).order_by("-updated_at", "-created_at", "-id")
+    latest = runs.values_list("agent_id", flat=True).first() if thread_id else None
+    return latest or DEFAULT_AGENT
+
+
+# --- one transaction -------------------------------------------------------------------------------
+
+
+def _submit(request: Input, *, foreground: bool = False) -> Submitted:
+    earlier = _earlier(request)
+    if earlier:
+        return earlier
+    attempt = _attempt(request)
+    if isinstance(attempt, Submitted):
+        return attempt
+    _wait_for_release(attempt)
+    again = _attempt(request)
+    if isinstance(again, Submitted):
+        return again
+    raise Conflict("thread has an active run; cannot claim inline", code="thread_busy")
+
+
+@transaction.atomic
+def _attempt(request: Input) -> "Submitted | Run":
+    """The submission, or the run that has to let go of the thread first (nothing stored then)."""
+    thread = _thread(request)
+    lane = lanes.lock(thread)
+    holder = _holder(lane)
+    match request.mode:
+        case Mode.REJECT if lane.holder_id or lane.ready_at:
+            raise _busy()
+        case Mode.STEER if holder and holder.status == Run.Status.RUNNING:
+            return _steer(thread, holder, request)
+        case Mode.RESUME:
+            return _resume(thread, lane, holder, request)
+        case Mode.INTERRUPT | Mode.ROLLBACK:
+            stopping = _make_room(thread, lane, holder, request)
+            if stopping:
+                return stopping
+    return _insert(thread, lane, request)
+
+
+def _thread(request: Input) -> Thread:
+    if request.must_exist:
+        found = Thread.objects.filter(pk=request.thread_id).first()
+        if found is None or not request.principal.can_see(found.resource_id):
+            raise NotFound(f"thread not found: {request.thread_id}")
+        return found
+    thread, _ = ensure_thread(
+        principal=request.principal,
+        thread_id=request.thread_id,
+        resource_id=request.resource_id,
+        parent_id=request.parent_thread_id,
+    )
+    return thread
+
+
+def _holder(lane: Lane) -> Run | None:
+    return Run.objects.filter(pk=lane.holder_id).first() if lane.holder_id else None
+
+
+def _insert(thread: Thread, lane: Lane, request: Input) -> Submitted:
+    queued = insert_run(thread=thread, lane=lane, request=_run_request(request))
+    _remember(request, queued)
+    dispatch.on_commit()
+    first = lane.next_job_id == queued.job.pk
+    return Submitted(thread.pk, queued.run, queued.job, "running" if first else "queued")
+
+
+def _run_request(request: Input) -> RunRequest:
+    return RunRequest(
+        run_id=request.run_id or new_id(),
+        agent_id=request.agent_id or DEFAULT_AGENT,
+        config_version=registries.current().version,
+        messages=list(request.messages),
+        origin=request.origin,
+        sender_id=request.sender_id,
+        extras=request.extras,
+    )
+
+
+# --- modes -----------------------------------------------------------------------------------------
+
+
+def _busy() -> Conflict:
+    return Conflict(
+        "thread has an active run",
+        code="thread_busy",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def _steer(thread: Thread, holder: Run, request: Input) -> Submitted:
+    """Hands the messages to the running run; they become visible to it before its next inference."""
+    appended = append_messages(thread=thread, messages=request.messages, run_id=holder.pk)
+    ids = [row.message_id for row in appended.rows]
+    if ids:
+        RunInput.objects.create(run=holder, message_ids=ids)
+        note = {"kind": "input", "run_id": holder.pk}
+        transaction.on_commit(lambda: channel().send_control(note))
+    return Submitted(thread.pk, holder, None, steered=True, status="running")
+
+
+def _resume(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> Submitted:
+    """Continues the waiting run with the messages; its open questions count as moved past."""
+    if holder is None or holder.status != Run.Status.WAITING:
+        raise NotFound(f"no open run to resume on thread {thread.pk}", code="no_open_run")
+    job = stop.continue_waiting(lane=lane, run=holder)
+    appended = append_messages(thread=thread, messages=request.messages, run_id=holder.pk)
+    RunInput.objects.create(
+        run=holder, message_ids=[row.message_id for row in appended.rows]
+    )
+    dispatch.on_commit()
+    return Submitted(thread.pk, holder, job, status="running")
+
+
+def _make_room(
+    thread: Thread, lane: Lane, holder: Run | None, request: Input
+) -> Run | None:
+    """Interrupts the thread; a run that a worker holds has to let go first and is returned."""
+    interrupted = stop.interrupt(lane)
+    if interrupted.stopping:
+        return interrupted.stopping
+    if request.mode is Mode.ROLLBACK:
+        _undo(thread, holder or _last_run(thread))
+    return None
+
+
+def _last_run(thread: Thread) -> Run | None:
+    """The run that let go while this submission waited for it."""
+    return Run.objects.filter(thread=thread, cancel_requested=Run.Cancel.INTERRUPT).order_by(
+        "-turn"
+    ).first()  # fmt: skip
+
+
+def _undo(thread: Thread, run: Run | None) -> None:
+    if run:
+        ids = list(thread.messages.filter(run_id=run.pk).values_list("message_id", flat=True))
+        delete_messages(thread=thread, message_ids=ids)
+
+
+def _wait_for_release(run: Run) -> None:
+    try:
+        loops.run_sync(_ended(run.pk), settings.AGENTSERVER_RELEASE_SECONDS)
+    except TimeoutError:
+        # Whether it let go after all is decided under the lane's lock.
+        return
+
+
+async def _ended(run_id: str) -> None:
+    async for _ in log.follow(run_id, heartbeat=1):
+        pass
+
+
+# --- idempotency -----------------------------------------------------------------------------------
+
+
+def _scope(request: Input) -> str:
+    return f"{request.principal.id}:{request.thread_id or ''}"[:255]
+
+
+def _digest(request: Input) -> str:
+    body = {
+        "agent": request.agent_id,
+        "mode": request.mode,
+        "messages": [[m.role, m.content] for m in request.messages],
+        "extras": request.extras,
+    }
+    return hashlib.sha256(dumps(body).encode()).hexdigest()
+
+
+def _earlier(request: Input) -> Submitted | None:
+    """The submission that an equal request with the same key made before."""
+    if not request.idempotency_key:
+        return None
+    known = IdempotencyKey.objects.filter(scope=_scope(request), key=request.idempotency_key)
+    row = known.select_related("run").first()
+    if row is None:
+        return None
+    if row.body_digest != _digest(request):
+        raise Conflict("the idempotency key was used with another body", code="idempotency_key")
+    job = Job.objects.filter(run=row.run).order_by("created_at").first()
+    return Submitted(row.run.thread_id, row.run, job, fresh=False, status="running")
+
+
+def _remember(request: Input, queued: Queued) -> None:
+    if request.idempotency_key:
+        IdempotencyKey.objects.create(
+            scope=_scope(request),
+            key=request.idempotency_key,
+            body_digest=_digest(request),
+            run=queued.run,
+        )
+
+
+def _lost_race(request: Input, error: IntegrityError) -> Submitted:
+    """Two equal requests at once: the loser answers with the winner's run."""
+    earlier = _earlier(request)
+    if earlier:
+        return earlier
+    if request.run_id and Run.objects.filter(pk=request.run_id).exists():
+        raise Conflict(f"run already exists: {request.run_id}") from error
+    raise error

@@ -1,0 +1,234 @@
+"""Writes of threads and messages. Each verb is one transaction, or part of the caller's."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from agentserver.access.principal import ANONYMOUS, Principal
+from agentserver.core.clock import now
+from agentserver.core.errors import NotFound
+from agentserver.core.ids import new_id
+from threads.lineage import check_parent
+from threads.models import Message, Thread
+
+
+class Keep(Enum):
+    """Says that a value stays what it is, where None already means something."""
+
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadChanges:
+    """`custom` is merged key by key at the top level; the others replace. None clears."""
+
+    title: str | Keep = KEEP
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    resource_id: str | Keep = KEEP
+    parent_id: str | Keep | None = KEEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewMessage:
+    """A message about to be appended. `content` is a list of blocks (`threads.content`)."""
+
+    role: str
+    content: list[dict[str, Any]]
+    id: str = field(default_factory=new_id)
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    tool_call_id: str = ""
+    visibility: str = Message.Visibility.ALL
+    step_index: int | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    created_at: datetime = field(default_factory=now)
+
+
+_COPIED = tuple(column.name for column in fields(NewMessage) if column.name != "id")
+
+
+@dataclass(frozen=True)
+class Appended:
+    """`rows` were written now, in order; `existing` were there under the same ids and stay."""
+
+    rows: list[Message]
+    existing: list[Message]
+
+
+def thread_not_found(thread_id: str) -> NotFound:
+    return NotFound(f"thread not found: {thread_id}")
+
+
+@transaction.atomic
+def create_thread(
+    *,
+    principal: Principal = ANONYMOUS,
+    title: str | None = None,
+    custom: Mapping[str, Any] | None = None,
+    resource_id: str | None = None,
+    parent_id: str | None = None,
+) -> Thread:
+    """A new thread under an id of ours, in the resource the caller is bound to."""
+    if parent_id is not None:
+        check_parent(principal=principal, thread_id=None, parent_id=parent_id)
+    moment = now()
+    return Thread.objects.create(
+        title=title,
+        custom=dict(custom or {}),
+        resource_id=principal.resource_for_new(resource_id),
+        parent_id=parent_id,
+        created_at=moment,
+        updated_at=moment,
+    )
+
+
+@transaction.atomic
+def ensure_thread(
+    *,
+    principal: Principal,
+    thread_id: str | None,
+    resource_id: str | None = None,
+    parent_id: str | None = None,
+) -> tuple[Thread, bool]:
+    """The thread a submission goes to, created without a title if need be, and whether it was.
+
+    Two submissions that name the same new thread get the same row. A thread the caller may not see
+    is `NotFound`. ``resource_id`` and ``parent_id`` only count for a thread created here.
+    """
+    wanted = thread_id or new_id()
+    thread = Thread.objects.filter(pk=wanted).first() if thread_id else None
+    if thread is not None:
+        return _visible(thread, principal), False
+    if parent_id is not None:
+        check_parent(principal=principal, thread_id=wanted, parent_id=parent_id)
+    resource = principal.resource_for_new(resource_id)
+    draft = Thread(pk=wanted, resource_id=resource, parent_id=parent_id)
+    # Another transaction may insert the same id first: this waits for it instead of failing.
+    Thread.objects.bulk_create([draft], ignore_conflicts=True)
+    stored = Thread.objects.get(pk=wanted)
+    created = (stored.created_at, stored.resource_id) == (draft.created_at, draft.resource_id)
+    return _visible(stored, principal), created
+
+
+def _visible(thread: Thread, principal: Principal) -> Thread:
+    if not principal.can_see(thread.resource_id):
+        raise thread_not_found(thread.pk)
+    return thread
+
+
+@transaction.atomic
+def update_thread(
+    *, thread_id: str, changes: ThreadChanges, principal: Principal = ANONYMOUS
+) -> Thread:
+    """Applies ``changes`` to the locked row; without any it only moves ``updated_at``."""
+    thread = Thread.objects.select_for_update().filter(pk=thread_id).first()
+    if thread is None or not principal.can_see(thread.resource_id):
+        raise thread_not_found(thread_id)
+    if isinstance(changes.parent_id, str):
+        check_parent(principal=principal, thread_id=thread_id, parent_id=changes.parent_id)
+    written = {"updated_at": now(), **_columns(thread, changes, principal)}
+    for name, value in written.items():
+        setattr(thread, name, value)
+    thread.save(update_fields=list(written))
+    return thread
+
+
+def _columns(thread: Thread, changes: ThreadChanges, principal: Principal) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if changes.title is not KEEP:
+        columns["title"] = changes.title
+    if changes.custom:
+        columns["custom"] = {**thread.custom, **changes.custom}
+    if not isinstance(changes.resource_id, Keep):
+        columns["resource_id"] = principal.resource_for_new(changes.resource_id)
+    if changes.parent_id is not KEEP:
+        columns["parent_id"] = changes.parent_id
+    return columns
+
+
+def delete_threads(*, ids: Collection[str]) -> int:
+    """Deletes the threads with everything that hangs on them; children elsewhere are detached.
+
+    Work under way is not looked at: whoever calls this ends it first, in the same transaction.
+    """
+    _, counts = Thread.objects.filter(pk__in=ids).delete()
+    return counts.get(Thread._meta.label, 0)
+
+
+# --- messages ------------------------------------------------------------------------------------
+@transaction.atomic
+def append_messages(
+    *, thread: Thread, messages: Sequence[NewMessage], run_id: str = "", turn: int | None = None
+) -> Appended:
+    """Appends each message once per (thread, id), however often and from wherever it is sent.
+
+    Locks the thread row to the end of the caller's transaction. Raises `NotFound` when the thread
+    is gone: appending never brings a deleted thread back.
+    """
+    fresh = {message.id: message for message in messages}
+    if not fresh:
+        return Appended([], [])
+    _touch(thread, message_seq=F("message_seq") + len(fresh))
+    known = {row.message_id: row for row in thread.messages.filter(message_id__in=list(fresh))}
+    if known:
+        _touch(thread, message_seq=F("message_seq") - len(known))
+    last = Thread.objects.values_list("message_seq", flat=True).get(pk=thread.pk)
+    new = [message for message in fresh.values() if message.id not in known]
+    first = last - len(new) + 1
+    rows = [
+        _row(thread, message, seq=first + index, run_id=run_id, turn=turn)
+        for index, message in enumerate(new)
+    ]
+    thread.message_seq = last
+    return Appended(Message.objects.bulk_create(rows), list(known.values()))
+
+
+def _touch(thread: Thread, **columns: Any) -> None:
+    if not Thread.objects.filter(pk=thread.pk).update(updated_at=now(), **columns):
+        raise thread_not_found(thread.pk)
+
+
+def _row(
+    thread: Thread, message: NewMessage, *, seq: int, run_id: str, turn: int | None
+) -> Message:
+    columns = {name: getattr(message, name) for name in _COPIED}
+    return Message(
+        thread_id=thread.pk, message_id=message.id, seq=seq, turn=turn, run_id=run_id, **columns
+    )
+
+
+def replace_message(*, thread: Thread, message: NewMessage) -> bool:
+    """Puts ``content`` and ``metadata`` in the place of a placeholder; whether there was one."""
+    changed = Message.objects.filter(thread_id=thread.pk, message_id=message.id).update(
+        content=message.content, metadata=message.metadata
+    )
+    return changed == 1
+
+
+@transaction.atomic
+def truncate_after(*, thread: Thread, message_id: str, inclusive: bool) -> int:
+    """Deletes what follows a message (and it too when ``inclusive``); how many messages went.
+
+    Numbers are not given out again, so positions that readers hold stay true. `NotFound` when the
+    thread has no such message.
+    """
+    _touch(thread)
+    seqs = Message.objects.filter(thread_id=thread.pk, message_id=message_id)
+    at = seqs.values_list("seq", flat=True).first()
+    if at is None:
+        raise NotFound(f"message not found: {message_id}")
+    tail = Message.objects.filter(thread_id=thread.pk, seq__gte=at if inclusive else at + 1)
+    return tail.delete()[0]
+
+
+@transaction.atomic
+def delete_messages(*, thread: Thread, message_ids: Collection[str]) -> int:
+    _touch(thread)
+    return Message.objects.filter(thread_id=thread.pk, message_id__in=message_ids).delete()[0]
