@@ -2,8 +2,11 @@
 
 import os
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+
+from agentserver.core.api.body_limit import BodyLimit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentserver.settings")
 
-application = get_asgi_application()
+application = BodyLimit(get_asgi_application(), default=settings.AGENTSERVER_MAX_BODY_BYTES)

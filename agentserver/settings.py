@@ -19,7 +19,7 @@ SECRET_KEY = env.text("SECRET_KEY") or keyfile.load_or_create(DATA / "secret_key
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
-# --- this product ------------------------------------------------------------------------------
+# --- this product ---------------------------------------------------------------------------
 AGENTSERVER_APPS = env.words("AGENTSERVER_APPS")
 AGENTSERVER_REQUIRE_KEYS = env.flag("AGENTSERVER_REQUIRE_KEYS", default=not DEBUG)
 AGENTSERVER_KEY_PEPPERS = env.words("AGENTSERVER_KEY_PEPPERS")
@@ -34,6 +34,7 @@ AGENTSERVER_RELEASE_SECONDS = env.integer("AGENTSERVER_RELEASE_SECONDS", 5, mini
 AGENTSERVER_SUSPENSION_SECONDS = env.integer("AGENTSERVER_SUSPENSION_SECONDS", 0)
 AGENTSERVER_STREAM_SECONDS = env.integer("AGENTSERVER_STREAM_SECONDS", 3600, minimum=1)
 AGENTSERVER_JOB_RETENTION_HOURS = env.integer("AGENTSERVER_JOB_RETENTION_HOURS", 24, minimum=1)
+AGENTSERVER_METRICS_PUBLIC = env.flag("AGENTSERVER_METRICS_PUBLIC", default=False)
 AGENTSERVER_MAX_BODY_BYTES = env.integer("AGENTSERVER_MAX_BODY_BYTES", 2 * 1024 * 1024, minimum=1)
 
 INSTALLED_APPS = [
@@ -48,17 +49,23 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_eventstream",
+    # Before django_prometheus: it decides where metrics keep their values.
+    "agentserver.telemetry",
     "django_prometheus",
     "agentserver.access",
-    "agentserver.telemetry",
     "config",
     "threads",
+    "memory",
     "runs",
+    "agentserver_a2a",
+    "agentserver_mcp",
     *(["runs.demo"] if AGENTSERVER_DEMO else []),
     *AGENTSERVER_APPS,
 ]
 
 MIDDLEWARE = [
+    "agentserver.telemetry.middleware.CountRequests",
+    "agentserver.core.api.middleware.JsonErrors",
     "agentserver.core.middleware.Security",
     "agentserver.core.middleware.WhiteNoise",
     "agentserver.core.middleware.Session",
@@ -89,7 +96,7 @@ TEMPLATES = [
     }
 ]
 
-# --- database ----------------------------------------------------------------------------------
+# --- database -------------------------------------------------------------------------------
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;"
     "PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=67108864;"
@@ -111,9 +118,9 @@ def _sqlite(path: Path) -> dict[str, Any]:
 
 
 def _postgres(url: str) -> dict[str, Any]:
-    database = dict(dj_database_url.parse(url))
+    database: dict[str, Any] = dict(dj_database_url.parse(url))
     if "postgresql" not in database["ENGINE"]:
-        raise ImproperlyConfigured("DATABASE_URL must be a postgres:// address, or unset for SQLite")
+        raise ImproperlyConfigured("DATABASE_URL must be a postgres:// address, or unset")
     database["OPTIONS"] = {
         **database.get("OPTIONS", {}),
         "pool": {
@@ -128,9 +135,9 @@ def _postgres(url: str) -> dict[str, Any]:
 DATABASES = {"default": _postgres(DATABASE_URL) if DATABASE_URL else _sqlite(DATA / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- broker --------------------------------------------------------------------------------------
-CELERY_BROKER_URL = REDIS_URL or "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01} if EMBEDDED else {}
+# --- broker ---------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
+CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05} if EMBEDDED else {}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "agentserver"
@@ -142,10 +149,12 @@ CELERY_BEAT_SCHEDULE = {
     "prune": {"task": "runs.prune", "schedule": 60.0},
 }
 
-# --- HTTP ----------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
+# --- HTTP -----------------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "agentserver.access.authentication.PrincipalAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["agentserver.access.authentication.HasScope"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": "agentserver.core.api.errors.handle",
@@ -160,7 +169,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = AGENTSERVER_MAX_BODY_BYTES
+# Bodies are limited before Django sees them (agentserver.asgi), per route.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+CSRF_FAILURE_VIEW = "agentserver.core.api.errors.csrf_failure"
 
 EVENTSTREAM_STORAGE_CLASS = "runs.events.eventstream.LogStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "runs.events.eventstream.Channels"
@@ -174,7 +185,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 
-# --- transport security --------------------------------------------------------------------------
+# --- transport security ---------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("SECURE_COOKIES", default=not DEBUG)
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=False)
 SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", 0)
@@ -184,12 +195,13 @@ SECURE_PROXY_SSL_HEADER = (
 # A reverse proxy usually ends TLS, redirects and sets HSTS; the project cannot know.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 
-# --- the rest ------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = ROOT / "staticfiles"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA / "static")))
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},

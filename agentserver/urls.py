@@ -1,7 +1,7 @@
 """Every URL of the server."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 
 urlpatterns = [
     # path("", include("agentserver.core.api.urls")),

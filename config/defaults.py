@@ -133,11 +133,12 @@ def declared_in(module: ModuleType) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
     Raises `ImproperlyConfigured` when one of the reserved names is not a list of documents.
     """
-    seen: set[int] = set()
+    # By identity, and kept: the id of an object that is gone may be given to the next.
+    seen: dict[int, Declared] = {}
     for name, value in vars(module).items():
         for item in _listed(module, name, value) if name in _LISTS else _declarations(value):
             if id(item) not in seen:
-                seen.add(id(item))
+                seen[id(item)] = item
                 yield item.namespace, item
 
 

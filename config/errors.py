@@ -89,14 +89,14 @@ def in_use(used_by: Sequence[dict[str, str]]) -> Conflict:
 
 def describe(error: ValidationError) -> tuple[str, list[dict[str, str]]]:
     """The first failure as a sentence, and all of them as ``{"path", "message"}``. No input."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
     issues = [
-        {"path": _path(found["loc"]), "message": found["msg"]}
-        for found in error.errors(include_url=False, include_input=False, include_context=False)
+        {"path": _path(each["loc"]), "message": each["msg"].removeprefix("Value error, ")}
+        for each in found
     ]
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    alone = first["type"] == "refused" or not issues[0]["path"]
-    sentence = first["msg"] if alone else f"{issues[0]['path']}: {first['msg']}"
-    return sentence.removeprefix("Value error, "), issues
+    path, message = issues[0]["path"], issues[0]["message"]
+    alone = found[0]["type"] == "refused" or not path
+    return message if alone else f"{path}: {message}", issues
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -6,9 +6,9 @@ call from any thread and touch the database, so async code calls them through a 
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -127,7 +127,7 @@ class _Cache:
         if live is None:
             with self._refreshing:
                 return self._live or self._first_load()
-        if time.monotonic() - self._checked_at < CHECK_SECONDS:
+        if monotonic() - self._checked_at < CHECK_SECONDS:
             return live
         # One thread looks; the others keep what they have rather than wait for the database.
         if not self._refreshing.acquire(blocking=False):
@@ -166,12 +166,12 @@ class _Cache:
     def _refresh(self, live: Registry) -> Registry:
         try:
             newest = _newest_version()
-            self._checked_at = time.monotonic()
+            self._checked_at = monotonic()
             if newest in {live.version, self._rejected}:
                 return live
             found = _load(newest) if newest else EMPTY
         except DatabaseError:
-            self._checked_at = time.monotonic()
+            self._checked_at = monotonic()
             logger.warning("configuration version not checked", exc_info=True)
             return live
         except ApiError as error:
@@ -190,7 +190,7 @@ class _Cache:
     def _set_live(self, registry: Registry) -> None:
         if self._live is not None:
             self._remember(self._live)
-        self._live, self._checked_at, self._rejected = registry, time.monotonic(), None
+        self._live, self._checked_at, self._rejected = registry, monotonic(), None
 
     def _keep(self, registry: Registry) -> Registry:
         with self._lock:
@@ -225,13 +225,12 @@ def _load(version: int) -> Registry:
         return EMPTY
     try:
         row = Snapshot.objects.filter(version=version).first()
-    except ValueError as error:
-        raise ApiError(f"configuration version {version} is not JSON: {error}") from None
-    if row is None:
-        raise VersionGone(version)
-    if not isinstance(row.compiled, dict):
-        raise ApiError(f"configuration version {version} is not an object")
-    return Registry(version, row.compiled)
+        if row is None:
+            raise VersionGone(version)
+        return Registry(version, row.compiled)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Somebody wrote into the table: not JSON, or JSON of another form.
+        raise ApiError(f"configuration version {version} cannot be read: {error!r}") from error
 
 
 _cache = _Cache()

@@ -96,10 +96,17 @@ def _secrets_agree(row: Entry, document: Document) -> bool:
     return store.readable_secrets(row) == document.secrets
 
 
+def _is_locked(row: Entry) -> bool:
+    """Whether a user's secrets would be lost by writing the row."""
+    return store.SECRETS_OVERRIDDEN in row.overrides and store.readable_secrets(row) is None
+
+
 def _put(row: Entry | None, document: Document) -> None:
     if row is None:
         action = EntryRevision.Action.CREATE
         store.insert(document, actor=ACTOR, action=action, builtin=True)
+    elif _is_locked(row):
+        logger.error("%s: not updated, its secrets cannot be decrypted", row)
     elif _is_outdated(row, document):
         before = store.redacted(row)
         row.base = document.public

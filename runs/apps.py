@@ -8,7 +8,9 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         # Deferred: tools of other apps may import models, which are complete only now.
-        from runs import checks  # noqa: F401 - registers the system checks
+        from runs import checks, health, metrics  # noqa: F401 - checks register on import
         from runs.tools.registry import autodiscover
 
         autodiscover()
+        health.register()
+        metrics.register()

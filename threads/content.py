@@ -1,4 +1,4 @@
-"""Content blocks of a message (docs/messages.md): what rows hold and every face translates."""
+"""Content blocks of a message: what rows hold and every face translates."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal

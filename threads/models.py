@@ -71,9 +71,7 @@ class Message(models.Model):
     content = ExactJSONField(default=list)
     tool_calls = ExactJSONField(default=list, blank=True)
     tool_call_id = models.CharField(max_length=MAX_LENGTH, default="", blank=True)
-    visibility = models.CharField(
-        max_length=8, choices=Visibility.choices, default=Visibility.ALL
-    )
+    visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.ALL)
     # The run row belongs to an app above this one; the id alone is enough down here.
     run_id = models.CharField(max_length=MAX_LENGTH, default="", blank=True)
     step_index = models.IntegerField(null=True, blank=True)
@@ -90,6 +88,7 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(fields=["thread", "turn", "seq"], name="message_turn"),
+            models.Index(fields=["thread", "visibility", "seq"], name="message_visible"),
             models.Index(fields=["run_id", "seq"], name="message_run"),
         ]
 

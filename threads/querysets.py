@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 if TYPE_CHECKING:
-    from threads.models import Message, Thread
+    from threads.models import Message, Thread  # noqa: F401 - the querysets' row types
 
 
 class ThreadQuerySet(models.QuerySet["Thread"]):

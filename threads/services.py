@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from agentserver.access.principal import ANONYMOUS, Principal
+from agentserver.access.principal import Principal
 from agentserver.core.clock import now
 from agentserver.core.errors import NotFound
 from agentserver.core.ids import new_id
@@ -69,7 +69,7 @@ def thread_not_found(thread_id: str) -> NotFound:
 @transaction.atomic
 def create_thread(
     *,
-    principal: Principal = ANONYMOUS,
+    principal: Principal,
     title: str | None = None,
     custom: Mapping[str, Any] | None = None,
     resource_id: str | None = None,
@@ -124,9 +124,7 @@ def _visible(thread: Thread, principal: Principal) -> Thread:
 
 
 @transaction.atomic
-def update_thread(
-    *, thread_id: str, changes: ThreadChanges, principal: Principal = ANONYMOUS
-) -> Thread:
+def update_thread(*, thread_id: str, changes: ThreadChanges, principal: Principal) -> Thread:
     """Applies ``changes`` to the locked row; without any it only moves ``updated_at``."""
     thread = Thread.objects.select_for_update().filter(pk=thread_id).first()
     if thread is None or not principal.can_see(thread.resource_id):

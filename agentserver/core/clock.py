@@ -1,4 +1,4 @@
-"""The one source of time. Wire formats use Unix milliseconds or seconds; rows use aware datetimes."""
+"""The one source of time: aware datetimes in rows, Unix milliseconds or seconds on the wire."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Errors as data. A face renders them in its own dialect; nothing below a face knows about HTTP bodies."""
+"""Errors as data: a face renders them in its own dialect, nothing below knows about bodies."""
 
 from typing import Any
 

@@ -17,7 +17,9 @@ def new_id() -> str:
 
 
 def is_valid_id(value: str) -> bool:
-    return 0 < len(value) <= MAX_LENGTH and value not in {".", ".."} and not _FORBIDDEN.search(value)
+    if not 0 < len(value) <= MAX_LENGTH or value in {".", ".."}:
+        return False
+    return not _FORBIDDEN.search(value)
 
 
 def checked_id(value: str, *, what: str) -> str:

@@ -77,7 +77,7 @@ class EventStreamResponse(StreamingHttpResponse):
             self["Connection"] = "keep-alive"
         for name, value in (headers or {}).items():
             self[name] = value
-        _release_database()
+        release_database()
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         # The base class leaves the closing of the inner iterators to the garbage collector.
@@ -132,8 +132,8 @@ def _keeps_alive(request: HttpRequest | None) -> bool:
     return str(scope.get("http_version", "")).startswith("1")
 
 
-def _release_database() -> None:
-    """Give this thread's connections back: a stream would hold them until its end.
+def release_database() -> None:
+    """Give this thread's database connections back: a stream would hold them until its end.
 
     Not inside a transaction, and not on an event loop, where no view has opened one.
     """

@@ -18,11 +18,11 @@ from config.specs import AgentSpec, ModelSpec
 from runs.engine.calls import Toolbox
 from runs.engine.context import Window
 from runs.engine.delegate import delegate_tools, run_delegate
+from runs.engine.endings import Exit, end_run
 from runs.engine.inference import Request
 from runs.engine.journal import Ending, Totals
 from runs.engine.limits import Limits
-from runs.engine.endings import end_run
-from runs.engine.loop import Exit, Loop
+from runs.engine.loop import Loop
 from runs.engine.prompt import request_parameters, request_settings
 from runs.engine.recorder import Recorder
 from runs.engine.session import Session
@@ -91,7 +91,7 @@ async def build(session: Session, host: Services) -> Loop:
     )
 
 
-# --- models ----------------------------------------------------------------------------------------
+# --- models --------------------------------------------------------------------------------
 
 
 def models_of(registry: Registry, agent: AgentSpec) -> list[Model]:
@@ -111,9 +111,7 @@ def _model(registry: Registry, model: ModelSpec) -> Model:
 
 def _retry_policy(agent: AgentSpec) -> RetryPolicy:
     section = retry_of(agent)
-    return RetryPolicy(
-        max_retries=section.max_retries, backoff_base_ms=section.backoff_base_ms
-    )
+    return RetryPolicy(max_retries=section.max_retries, backoff_base_ms=section.backoff_base_ms)
 
 
 def _price(registry: Registry, agent: AgentSpec) -> Price:
@@ -136,11 +134,11 @@ def _price(registry: Registry, agent: AgentSpec) -> Price:
     return price
 
 
-# --- tools -----------------------------------------------------------------------------------------
+# --- tools ---------------------------------------------------------------------------------
 
 
 def tools_of(session: Session, agent: AgentSpec) -> list[Tool]:
-    """What the agent may call in this run: its own, sourced and delegated ones, and the request's."""
+    """What the agent may call: its own tools, sourced and delegated ones, and the request's."""
     sourced = sourced_tools(registry=session.registry, agent_id=agent.id)
     return select_tools(
         [*all_tools(), *sourced],
@@ -210,12 +208,14 @@ def _on_loop(emit: Callable[[AnyEvent], None]) -> Callable[[Any], None]:
     return send
 
 
-# --- when nothing else helps -----------------------------------------------------------------------
+# --- when nothing else helps ---------------------------------------------------------------
 
 
 async def fail(session: Session, error: Exception) -> Exit:
-    """Ends a run that cannot be executed: a broken configuration, or a bug (named by class only)."""
-    detail = error.message if isinstance(error, ApiError) else f"internal error: {type(error).__name__}"
+    """Ends a run that cannot be executed. A bug is named by its class only."""
+    detail = (
+        error.message if isinstance(error, ApiError) else f"internal error: {type(error).__name__}"
+    )
     recorder = Recorder(session=session, totals=Totals.of(session.claim.run))
     ending = Ending(Termination(type="error", detail=detail, code="internal"), dead=True)
     return await end_run(recorder, ending)

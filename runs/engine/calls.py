@@ -39,7 +39,7 @@ class Toolbox:
         return frozenset(name for name, tool in self.tools.items() if tool.client_side)
 
 
-# --- what may run ----------------------------------------------------------------------------------
+# --- what may run --------------------------------------------------------------------------
 
 
 def plan(session: Session, toolbox: Toolbox, calls: Sequence[Call], *, step: int) -> list[ToolCall]:
@@ -112,7 +112,7 @@ def _interrupt_others(rows: Sequence[ToolCall]) -> None:
             fail(row, INTERRUPTED)
 
 
-# --- tickets ---------------------------------------------------------------------------------------
+# --- tickets -------------------------------------------------------------------------------
 
 
 def permission_ticket(row: ToolCall) -> Suspension:
@@ -158,7 +158,7 @@ def unknown_outcome_ticket(row: ToolCall) -> Suspension:
     )
 
 
-# --- changing a row (in memory) --------------------------------------------------------------------
+# --- changing a row (in memory) ------------------------------------------------------------
 
 
 def fail(row: ToolCall, error: str) -> None:
@@ -181,11 +181,13 @@ def apply_outcome(row: ToolCall, outcome: Outcome) -> None:
     elif outcome.status == "suspended" and outcome.suspension is not None:
         row.answers = outcome.answers
         suspend(row, outcome.suspension)
+    elif outcome.status == "cancelled":
+        row.status, row.result = Status.CANCELLED, {"error": INTERRUPTED}
     else:
         fail(row, outcome.text_for_model())
 
 
-# --- running ---------------------------------------------------------------------------------------
+# --- running -------------------------------------------------------------------------------
 
 
 async def run_calls(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]) -> None:
@@ -220,9 +222,7 @@ async def _outcome(toolbox: Toolbox, tool: Tool | None, row: ToolCall) -> Outcom
     return await invoke(tool, row.arguments, context, run_sync=toolbox.run_sync)
 
 
-async def _run_transactional(
-    session: Session, toolbox: Toolbox, tool: Tool, row: ToolCall
-) -> None:
+async def _run_transactional(session: Session, toolbox: Toolbox, tool: Tool, row: ToolCall) -> None:
     """The tool's own writes and its recorded result are one transaction: both or neither."""
 
     def record(outcome: Outcome) -> None:
@@ -238,11 +238,11 @@ async def _run_transactional(
         await session.run_in_thread(record, outcome)
 
 
-# --- coming back to an open step -------------------------------------------------------------------
+# --- coming back to an open step -----------------------------------------------------------
 
 
 def recover(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]) -> list[ToolCall]:
-    """Brings rows that an earlier attempt left into a state to go on from; returns the changed ones.
+    """Brings rows of an earlier attempt into a state to go on from; returns the changed ones.
 
     A decision is applied; a call that was running when its worker died is run again only where
     that is harmless, else a person has to say what became of it.
@@ -291,7 +291,7 @@ def _resolve_lost(toolbox: Toolbox, row: ToolCall) -> None:
         suspend(row, unknown_outcome_ticket(row))
 
 
-# --- what a row looks like outside -----------------------------------------------------------------
+# --- what a row looks like outside ---------------------------------------------------------
 
 
 def has_result(row: ToolCall) -> bool:
@@ -313,8 +313,7 @@ def finished_event(row: ToolCall) -> ToolCallFinished:
         suspension=row.suspension if row.status == Status.SUSPENDED else None,
         metadata=result.get("metadata") or {},
         resumed=bool(row.decision),
-        denied=bool(result.get("denied"))
-        or (row.status == Status.CANCELLED and was_permission),
+        denied=bool(result.get("denied")) or (row.status == Status.CANCELLED and was_permission),
     )
 
 

@@ -14,6 +14,7 @@ from runs.engine.conversation import SUMMARY, Entry
 from runs.engine.recorder import Recorder
 from threads.services import NewMessage
 
+SUMMARY_FORM = "<conversation-summary>\n{}\n</conversation-summary>"
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_ATTACHMENT = 1000
 TOKENS_PER_MESSAGE = 4
@@ -24,7 +25,7 @@ Summarise = Callable[[Sequence[Entry]], Awaitable[str]]
 def estimated_tokens(entry: Entry) -> int:
     """A cheap upper guess: four characters a token, a flat price for attachments."""
     text = len(entry.text) + len(dumps(entry.tool_calls))
-    others = sum(block.get("type") != "text" for block in entry.content)
+    others = sum(1 for block in entry.content if block.get("type") != "text")
     return TOKENS_PER_MESSAGE + text // CHARACTERS_PER_TOKEN + others * TOKENS_PER_ATTACHMENT
 
 
@@ -57,7 +58,10 @@ class Window:
             id=new_id(),
             role="system",
             content=[
-                {"type": "text", "text": f"<conversation-summary>\n{summary}\n</conversation-summary>"}
+                {
+                    "type": "text",
+                    "text": f"<conversation-summary>\n{summary}\n</conversation-summary>",
+                }
             ],
             visibility="internal",
             step_index=recorder.step,
@@ -94,7 +98,7 @@ def _place(entry: Entry) -> tuple[int, int | None]:
 
 
 def truncated(entries: list[Entry], budget: int, min_recent: int) -> list[Entry]:
-    """The newest messages that fit ``budget`` tokens, system messages kept, at least ``min_recent``.
+    """The newest messages that fit ``budget`` tokens, at least ``min_recent``; system ones stay.
 
     What the cut would leave half, the repair before the request removes whole.
     """

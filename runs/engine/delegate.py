@@ -4,7 +4,7 @@ The child is an ordinary durable run on a thread of its own. The ledger row of t
 an attempt that follows a crash joins the same child instead of starting a second one.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -76,7 +76,7 @@ async def run_delegate(session: Session, row: ToolCall) -> Outcome:
     return failed("the delegated run was deleted", "tool_error")
 
 
-async def _follow(session: Session, row: ToolCall, child_id: str) -> AsyncIterator[Outcome]:
+async def _follow(session: Session, row: ToolCall, child_id: str) -> AsyncGenerator[Outcome, None]:
     async with aclosing(log.follow(child_id, stop_on_suspend=True)) as records:
         async for record in records:
             if record is None:
@@ -152,7 +152,7 @@ def ticket(row: ToolCall, event: RunSuspended) -> Suspension:
     )
 
 
-# --- the child's rows ------------------------------------------------------------------------------
+# --- the child's rows ----------------------------------------------------------------------
 
 
 def _start_child(session: Session, row: ToolCall, prompt: str) -> str | None:
@@ -184,9 +184,7 @@ def _start_child(session: Session, row: ToolCall, prompt: str) -> str | None:
 
 def _name_child(session: Session, row: ToolCall, child_id: str) -> None:
     row.child_run_id = child_id
-    mine = ToolCall.objects.filter(
-        pk=row.pk, attempt=session.attempt, run__attempt=session.attempt
-    )
+    mine = ToolCall.objects.filter(pk=row.pk, attempt=session.attempt, run__attempt=session.attempt)
     if not mine.update(child_run_id=child_id):
         raise LostRun
 

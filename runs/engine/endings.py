@@ -49,9 +49,7 @@ async def end(
     return Exit.MORE_WORK if more else Exit.DONE
 
 
-async def end_run(
-    recorder: Recorder, ending: Ending, messages: Sequence[NewMessage] = ()
-) -> Exit:
+async def end_run(recorder: Recorder, ending: Ending, messages: Sequence[NewMessage] = ()) -> Exit:
     """`end` for endings that nothing can delay, by whoever may have lost the run already."""
     try:
         return await end(recorder, ending, messages) or Exit.RETRY

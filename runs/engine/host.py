@@ -19,14 +19,15 @@ from django.db import OperationalError, close_old_connections, connections
 
 from agentserver.core import loops
 from agentserver.core.ids import new_id
-from runs import dispatch
+from runs import dispatch, metrics
 from runs.engine import assembly
-from runs.engine.loop import Exit
+from runs.engine.endings import Exit
 from runs.engine.session import Draining, LostRun, Session, Stopped
 from runs.events.live import channel
 from runs.mailbox import claim as claims
 from runs.mailbox import families, sweep
 from runs.mailbox.claim import Claim
+from runs.providers.client import close_clients
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Host:
         self._tools = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         self._unsubscribe: Callable[[], None] = lambda: None
 
-    # --- life ----------------------------------------------------------------------------------
+    # --- life -------------------------------------------------------------------------------
 
     def start(self) -> None:
         self._unsubscribe = channel().on_control(self._on_control)
@@ -80,8 +81,9 @@ class Host:
             await asyncio.wait(running, timeout=DRAIN_SECONDS)
         for task in self._tasks:
             task.cancel()
+        await close_clients()
 
-    # --- claiming ------------------------------------------------------------------------------
+    # --- claiming ---------------------------------------------------------------------------
 
     def wake(self) -> None:
         """There may be work. Callable from any thread."""
@@ -116,7 +118,7 @@ class Host:
         busy = len(self._sessions) - self._waiting_children
         return settings.AGENTSERVER_RUNS_PER_WORKER - busy
 
-    # --- executing -----------------------------------------------------------------------------
+    # --- executing --------------------------------------------------------------------------
 
     async def _execute(self, claim: Claim, registry: Any) -> None:
         session = Session(
@@ -126,6 +128,7 @@ class Host:
             run_in_thread=self.in_db,
         )
         self._sessions[claim.job.pk] = session
+        metrics.observe_claimed(claim.job)
         turn = {"run_id": claim.run.pk, "turn": claim.run.turn}
         session.channel.notify_thread(claim.run.thread_id, turn)
         try:
@@ -164,7 +167,7 @@ class Host:
         # The back-off of the job is at least this long; the sweeper covers the rest.
         loops.background_loop().call_later(0.3, self._wake)
 
-    # --- leases and messages -------------------------------------------------------------------
+    # --- leases and messages ----------------------------------------------------------------
 
     async def _renew(self) -> None:
         held = {job_id: session.claim.token for job_id, session in self._sessions.items()}
@@ -197,10 +200,10 @@ class Host:
         elif kind == "input":
             session.inbox_hint = True
 
-    # --- threads and tasks ---------------------------------------------------------------------
+    # --- threads and tasks ------------------------------------------------------------------
 
     async def in_db(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Runs database work in a thread of its own kind; its connection stays open for the next."""
+        """Runs database work in a thread whose connection stays open for the next."""
         loop = asyncio.get_running_loop()
         call = partial(_with_connection, work, *arguments, **options)
         return await loop.run_in_executor(self._db, call)

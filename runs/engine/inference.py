@@ -38,7 +38,7 @@ CONTINUE = (
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask: `models` are tried in order; `settings` and `parameters` are the model layer's."""
+    """What to ask. `models` are tried in order; settings are those of the model layer."""
 
     models: list[Model]
     messages: list[ModelMessage]
@@ -82,9 +82,7 @@ async def infer(session: Session, request: Request, *, step: int, message_id: st
                 raise
             restarts += 1
             session.emit(
-                StepReset(
-                    step=step, message_id=message_id, after_seq=started_at, reason=error.code
-                )
+                StepReset(step=step, message_id=message_id, after_seq=started_at, reason=error.code)
             )
 
 
@@ -141,13 +139,11 @@ async def _relay(stream: StreamedResponse, transcript: Transcript) -> None:
 
 
 def _handle(event: ModelResponseStreamEvent, transcript: Transcript) -> None:
+    """Deltas first: nearly all events are."""
+    if isinstance(event, PartDeltaEvent):
+        _handle_delta(event, transcript)
+        return
     match event:
-        case PartDeltaEvent(index=index, delta=TextPartDelta(content_delta=text)):
-            transcript.text(index, text)
-        case PartDeltaEvent(index=index, delta=ThinkingPartDelta() as delta):
-            transcript.reasoning(index, delta.content_delta or "")
-        case PartDeltaEvent(index=index, delta=ToolCallPartDelta() as delta):
-            transcript.arguments(index, delta.args_delta)
         case PartStartEvent(index=index, part=TextPart(content=text)):
             transcript.start_text(index, text)
         case PartStartEvent(index=index, part=ThinkingPart() as part):
@@ -160,6 +156,16 @@ def _handle(event: ModelResponseStreamEvent, transcript: Transcript) -> None:
             transcript.end(index, part)
         case _:
             pass
+
+
+def _handle_delta(event: PartDeltaEvent, transcript: Transcript) -> None:
+    delta = event.delta
+    if isinstance(delta, TextPartDelta):
+        transcript.text(event.index, delta.content_delta)
+    elif isinstance(delta, ThinkingPartDelta):
+        transcript.reasoning(event.index, delta.content_delta or "")
+    elif isinstance(delta, ToolCallPartDelta):
+        transcript.arguments(event.index, delta.args_delta)
 
 
 def _account(answer: Answer, response: ModelResponse) -> None:

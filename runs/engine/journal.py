@@ -239,23 +239,19 @@ def take_input(run: Run, *, step: int) -> list[str]:
     return ids
 
 
-# --- the shared parts ------------------------------------------------------------------------------
+# --- the shared parts ----------------------------------------------------------------------
 
 
 def _write(commit: Commit, **changes: Any) -> None:
     run = commit.claim.run
     moment = now()
     last = {"last_seq": commit.records[-1].seq} if commit.records else {}
-    _guard(
-        run.pk, run.attempt, updated_at=moment, **commit.totals.columns(), **last, **changes
-    )
+    _guard(run.pk, run.attempt, updated_at=moment, **commit.totals.columns(), **last, **changes)
     if commit.records:
         log.append_segment(run.pk, commit.records)
     _touch_thread(commit, moment)
     if commit.messages:
-        append_messages(
-            thread=run.thread, messages=commit.messages, run_id=run.pk, turn=run.turn
-        )
+        append_messages(thread=run.thread, messages=commit.messages, run_id=run.pk, turn=run.turn)
     for message in commit.replacements:
         replace_message(thread=run.thread, message=message)
 
@@ -271,5 +267,3 @@ def _touch_thread(commit: Commit, moment: Any) -> None:
     if commit.state_changed:
         changes["state"] = commit.state
     Thread.objects.filter(pk=commit.claim.run.thread_id).update(**changes)
-
-

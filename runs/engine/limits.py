@@ -1,4 +1,4 @@
-"""When a run has had enough: max_rounds and the agent's stop conditions, looked at between steps."""
+"""When a run has had enough: max_rounds and the agent's stop conditions, between steps."""
 
 import time
 from collections import deque
@@ -27,7 +27,7 @@ def stopped(code: str, detail: str) -> Termination:
 
 @dataclass
 class Limits:
-    """Counts what the conditions need. `began` is monotonic seconds at the start of this attempt."""
+    """Counts what the conditions need. `began`: monotonic seconds at the attempt's start."""
 
     agent: AgentSpec
     began: float = field(default_factory=time.monotonic)

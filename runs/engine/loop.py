@@ -112,7 +112,7 @@ class Loop:
             if rest:
                 return rest
 
-    # --- inference -----------------------------------------------------------------------------
+    # --- inference --------------------------------------------------------------------------
 
     async def _think(self) -> Exit | None:
         await self._take_input()
@@ -122,11 +122,12 @@ class Loop:
         answer = await self._infer()
         message = self._assistant_message(answer)
         if answer.calls:
-            return await self._open_step(answer, message)
+            await self._open_step(answer, message)
+            return None
         self.recorder.count_step()
         termination = self.limits.after_answer() or NATURAL
-        return await end(self.recorder, 
-            Ending(termination, response=answer.text, unless_input=True), [message]
+        return await end(
+            self.recorder, Ending(termination, response=answer.text, unless_input=True), [message]
         )
 
     async def _take_input(self) -> None:
@@ -164,7 +165,7 @@ class Loop:
             step_index=self.recorder.step,
         )
 
-    # --- tools ---------------------------------------------------------------------------------
+    # --- tools ------------------------------------------------------------------------------
 
     async def _open_step(self, answer: Answer, message: NewMessage) -> None:
         """Commits the intent of every call before any of them runs."""
@@ -224,7 +225,7 @@ class Loop:
         await self.recorder.publish(last)
         return Exit.DONE
 
-    # --- ends ----------------------------------------------------------------------------------
+    # --- ends -------------------------------------------------------------------------------
 
     async def _stopped(self) -> Exit:
         self.recorder.close_step()

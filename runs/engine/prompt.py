@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic_ai.messages import (
     AudioUrl,
@@ -30,7 +30,12 @@ from runs.engine.conversation import Entry, repaired
 from runs.providers.settings import ProviderModelSettings
 from runs.tools import Tool
 
-URL_KINDS = {"image": ImageUrl, "audio": AudioUrl, "video": VideoUrl, "document": DocumentUrl}
+URL_KINDS: dict[str, Any] = {
+    "image": ImageUrl,
+    "audio": AudioUrl,
+    "video": VideoUrl,
+    "document": DocumentUrl,
+}
 
 
 def model_messages(agent: AgentSpec, entries: Iterable[Entry]) -> list[ModelMessage]:
@@ -103,7 +108,8 @@ def _media(blocks: Iterable[dict[str, Any]]) -> Iterable[UserContent]:
 def _attachment(block: dict[str, Any]) -> UserContent:
     source = block["source"]
     if source["type"] == "url":
-        return URL_KINDS[block["type"]](source["url"])
+        kind = URL_KINDS[block["type"]]
+        return cast("UserContent", kind(source["url"]))
     return BinaryContent(base64.b64decode(source["data"]), media_type=source["media_type"])
 
 

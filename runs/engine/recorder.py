@@ -1,5 +1,6 @@
-"""The run's books while it is executed: conversation, totals and shared state, and committing them."""
+"""The books of a run in execution: conversation, totals, shared state, and their commits."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -8,10 +9,12 @@ from runs.engine.conversation import Entry, load
 from runs.engine.journal import Commit, Totals
 from runs.engine.session import Session
 from runs.events.types import AnyEvent, Record, StateDelta, StateSnapshot, StepFinished, StepReset
-from runs.tools.json_patch import apply_patch
+from runs.metrics import observe_committed
+from runs.tools.json_patch import PatchError, apply_patch
 from threads.services import NewMessage
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Recorder:
             if entry.is_placeholder and entry.turn == run.turn and entry.step == self.step
         }
 
-    # --- events --------------------------------------------------------------------------------
+    # --- events -----------------------------------------------------------------------------
 
     def close_step(self) -> None:
         if self.step_is_open and not self.placeholders:
@@ -63,9 +66,19 @@ class Recorder:
         """An event of a tool: changes of the shared state are kept for the next commit."""
         if isinstance(event, StateSnapshot):
             self.state, self.state_changed = dict(event.snapshot), True
-        elif isinstance(event, StateDelta):
-            self.state, self.state_changed = apply_patch(self.state, event.delta), True
+        elif isinstance(event, StateDelta) and not self._patch(event):
+            return
         self.session.emit(event)
+
+    def _patch(self, event: StateDelta) -> bool:
+        """False for a patch that another call's change made impossible: nobody is shown it."""
+        try:
+            self.state = apply_patch(self.state, event.delta)
+        except PatchError as error:
+            logger.warning("run %s: a state patch was dropped: %s", self.session.run_id, error)
+            return False
+        self.state_changed = True
+        return True
 
     async def publish(self, last: Record) -> None:
         """Shows a committed end and sees it off."""
@@ -73,7 +86,7 @@ class Recorder:
         session.channel.publish(session.run_id, session.claim.run.thread_id, [last])
         await session.channel.flush(session.run_id)
 
-    # --- rows ----------------------------------------------------------------------------------
+    # --- rows -------------------------------------------------------------------------------
 
     async def commit(
         self,
@@ -95,6 +108,7 @@ class Recorder:
         )
         outcome: T = await self.session.run_in_thread(write, commit, *arguments, **options)
         self.session.committed(commit.records)
+        observe_committed(commit.claim.run, commit.records)
         self.state_changed = False
         self._remember(messages)
         return outcome

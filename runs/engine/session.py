@@ -92,7 +92,7 @@ class Session:
             self.committed_seq = records[-1].seq
             self.records = [each for each in self.records if each.seq > self.committed_seq]
 
-    # --- being stopped -------------------------------------------------------------------------
+    # --- being stopped ----------------------------------------------------------------------
 
     def stop(self, reason: type[Exception]) -> None:
         """Makes the run raise ``reason`` at its current or next `interruptible` wait."""
@@ -112,7 +112,8 @@ class Session:
             raise self.stop_reason
         self._current = asyncio.ensure_future(work)
         try:
-            return await self._current
+            result: T = await self._current
+            return result
         except asyncio.CancelledError:
             await self._end_current()
             self.check()

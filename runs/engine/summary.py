@@ -2,7 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from pydantic_ai.messages import ModelRequest, SystemPromptPart, TextPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    SystemPromptPart,
+    TextPart,
+    UserPromptPart,
+)
 from pydantic_ai.models import Model, ModelRequestParameters
 
 from agentserver.core.exact_json import dumps
@@ -13,8 +19,8 @@ from runs.providers.settings import ProviderModelSettings
 
 INSTRUCTION = (
     "Summarise the conversation below for the assistant that will continue it. Keep every fact, "
-    "decision, name, number, identifier and open question it may still need; leave out pleasantries. "
-    "Answer with the summary alone."
+    "decision, name, number, identifier and open question it may still need; leave out "
+    "pleasantries. Answer with the summary alone."
 )
 
 
@@ -31,7 +37,9 @@ def summariser(
 
 
 async def _ask(models: list[Model], policy: RetryPolicy, text: str) -> str:
-    messages = [ModelRequest(parts=[SystemPromptPart(INSTRUCTION), UserPromptPart(text)])]
+    messages: list[ModelMessage] = [
+        ModelRequest(parts=[SystemPromptPart(INSTRUCTION), UserPromptPart(text)])
+    ]
     async with open_stream(
         models, messages, ProviderModelSettings(), ModelRequestParameters(), policy=policy
     ) as stream:
@@ -42,5 +50,7 @@ async def _ask(models: list[Model], policy: RetryPolicy, text: str) -> str:
 
 
 def _told(entry: Entry) -> str:
-    calls = "".join(f"\n[calls {call['name']} {dumps(call['arguments'])}]" for call in entry.tool_calls)
+    calls = "".join(
+        f"\n[calls {call['name']} {dumps(call['arguments'])}]" for call in entry.tool_calls
+    )
     return f"{entry.role}: {entry.text}{calls}"

@@ -26,7 +26,7 @@ from runs.events.types import (
 
 @dataclass
 class Call:
-    """A tool call as the model made it. `arguments` is parsed; `invalid` says why it could not be."""
+    """A tool call as the model made it. `invalid` says why `arguments` could not be parsed."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ class Call:
 
 
 class Transcript:
-    """Collects one message while emitting its events. Parts are known by their index in the stream."""
+    """Collects one message while emitting its events; parts go by their index in the stream."""
 
     def __init__(
         self, emit: Callable[[AnyEvent], None], message_id: str, client_tools: frozenset[str]
@@ -56,7 +56,7 @@ class Transcript:
         self.content: list[dict[str, Any]] = []
         self.calls: list[Call] = []
 
-    # --- text ----------------------------------------------------------------------------------
+    # --- text -------------------------------------------------------------------------------
 
     def start_text(self, index: int, text: str) -> None:
         block_id = self._start(index, {"type": "text", "text": ""})
@@ -69,7 +69,7 @@ class Transcript:
             block["text"] += delta
             self._emit(TextDelta(block_id=self._ids[index], delta=delta))
 
-    # --- reasoning -----------------------------------------------------------------------------
+    # --- reasoning --------------------------------------------------------------------------
 
     def start_reasoning(self, index: int, text: str) -> None:
         block_id = self._start(index, {"type": "thinking", "thinking": ""})
@@ -82,7 +82,7 @@ class Transcript:
             block["thinking"] += delta
             self._emit(ReasoningDelta(block_id=self._ids[index], delta=delta))
 
-    # --- calls ---------------------------------------------------------------------------------
+    # --- calls ------------------------------------------------------------------------------
 
     def start_call(self, index: int, part: ToolCallPart) -> None:
         client_side = part.tool_name in self._client_tools
@@ -121,7 +121,7 @@ class Transcript:
                 )
             )
 
-    # --- files and ends ------------------------------------------------------------------------
+    # --- files and ends ---------------------------------------------------------------------
 
     def file(self, part: FilePart) -> None:
         data = base64.b64encode(part.content.data).decode()

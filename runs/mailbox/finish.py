@@ -10,6 +10,7 @@ from runs.events.live import channel
 from runs.events.types import AnyEvent, Record, RunFinished, Termination, ToolCallFinished
 from runs.mailbox import families
 from runs.mailbox import lane as lanes
+from runs.metrics import observe_committed
 from runs.models import Job, Lane, Run, ToolCall
 from threads.models import Message
 
@@ -25,8 +26,8 @@ def finish_detached(
     *, lane: Lane, run: Run, termination: Termination, job_state: Job.State = Job.State.CANCELLED
 ) -> None:
     """Ends ``run`` now: open calls are cancelled, the terminal events enter the log and go out on
-    commit, its queued jobs become ``job_state``, and the lane is free. The caller holds the lock and
-    has made sure that no worker has claimed the run.
+    commit, its queued jobs become ``job_state``, and the lane is free. The caller holds the lock
+    and has made sure that no worker has claimed the run.
     """
     events: list[AnyEvent] = list(_close_calls(run))
     events.append(
@@ -82,9 +83,7 @@ def _end_jobs(run: Run, state: Job.State) -> None:
     queued.update(state=state, updated_at=now())
 
 
-def _mark_done(
-    lane: Lane, run: Run, termination: Termination, events: Sequence[AnyEvent]
-) -> None:
+def _mark_done(lane: Lane, run: Run, termination: Termination, events: Sequence[AnyEvent]) -> None:
     moment = now()
     if run.turn is None:
         lane.turn = run.turn = lane.turn + 1
@@ -116,3 +115,4 @@ def announce(run: Run, records: Sequence[Record]) -> None:
     live = channel()
     live.publish(run.pk, run.thread_id, records)
     live.notify_thread(run.thread_id, {"run_id": run.pk, "turn": run.turn})
+    observe_committed(run, records)

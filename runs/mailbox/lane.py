@@ -82,7 +82,7 @@ def _busy_lanes_of(resource_id: str) -> int:
 
 
 def ready_lanes(*, at: datetime, limit: int) -> list[Lane]:
-    """Ready lanes in the order they are served, locked; those another worker looks at are skipped."""
+    """Ready lanes in the order they are served, locked; those locked elsewhere are skipped."""
     ready = Lane.objects.filter(ready_at__isnull=False, ready_at__lte=at)
     locked = ready.select_for_update(skip_locked=True)
     return list(locked.order_by("priority", "fair_at")[:limit])

@@ -1,6 +1,7 @@
 """What becomes of a claimed job: accepted, tried again later, or dead."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import F
 
@@ -13,9 +14,10 @@ MAX_ERROR_LENGTH = 2000
 
 
 def retry_delay(failures: int) -> timedelta:
-    """How long to wait after the ``failures``-th failed attempt: 250, 250, 500, 1000 ms ... 30 s."""
+    """The wait after the ``failures``-th failed attempt: 250, 250, 500, 1000 ms ... 30 s."""
     doublings = min(max(failures - 2, 0), 7)
-    return min(FIRST_DELAY * 2**doublings, LONGEST_DELAY)
+    delay: timedelta = FIRST_DELAY * 2**doublings
+    return min(delay, LONGEST_DELAY)
 
 
 def accept(*, job_id: str, token: str) -> bool:
@@ -45,7 +47,7 @@ def retry(*, job: Job, token: str, error: str, delay: timedelta | None = None) -
 
 
 def _close(job_id: str, token: str, state: Job.State, *, error: str) -> bool:
-    changes = {"state": state, "lease_until": None, "updated_at": now()}
+    changes: dict[str, Any] = {"state": state, "lease_until": None, "updated_at": now()}
     if error:
         changes["last_error"] = error[:MAX_ERROR_LENGTH]
     mine = Job.objects.filter(pk=job_id, claim_token=token, state=Job.State.CLAIMED)

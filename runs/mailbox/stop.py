@@ -1,4 +1,4 @@
-"""Cancel, interrupt, supersede: how callers stop work of a thread (native API, routes 4.7 and 4.9)."""
+"""Cancel, interrupt, supersede: how callers stop work of a thread."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Interrupted:
 
 
 def interrupt(lane: Lane) -> Interrupted:
-    """Generation + 1, every queued job superseded, the holder told to stop. Caller holds the lock."""
+    """Generation + 1, queued jobs superseded, the holder told to stop. Caller holds the lock."""
     lane.generation += 1
     superseded = _supersede_queued(lane)
     holder = Run.objects.filter(pk=lane.holder_id).first() if lane.holder_id else None
@@ -68,9 +68,7 @@ def stop_run(lane: Lane, run: Run, how: Run.Cancel) -> bool:
 def continue_waiting(*, lane: Lane, run: Run) -> Job:
     """Lets a waiting run go on without answers: its open calls are superseded by new input."""
     waiting = ToolCall.objects.filter(run=run, status=ToolCall.Status.SUSPENDED)
-    waiting.update(
-        status=ToolCall.Status.CANCELLED, result={"error": SUPERSEDED}, updated_at=now()
-    )
+    waiting.update(status=ToolCall.Status.CANCELLED, result={"error": SUPERSEDED}, updated_at=now())
     return insert_resume(lane=lane, run=run)
 
 

@@ -1,4 +1,4 @@
-"""The sweeper: what nobody else will ever touch again gets moved on. Idempotent, cheap when idle."""
+"""The sweeper moves on what nobody else will ever touch again. Idempotent, cheap when idle."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,7 +48,7 @@ def sweep() -> Swept:
 
 
 def requeue_expired_leases() -> tuple[int, int]:
-    """Jobs whose lease ran out (strictly before now) go back in line, or die at their last attempt."""
+    """Jobs whose lease ran out go back in line, or die at their last attempt."""
     expired = Job.objects.filter(state=Job.State.CLAIMED, lease_until__lt=now())
     requeued = dead = 0
     for job_id, thread_id in expired.values_list("pk", "thread_id")[:BATCH]:
@@ -96,7 +96,7 @@ def bury(lane: Lane, job: Job, *, error: str) -> None:
 
 
 def end_expired_suspensions() -> int:
-    """Waiting runs past their deadline end as cancelled, so that a forgotten approval frees its thread."""
+    """Ends waiting runs past their deadline: a forgotten approval must not block its thread."""
     overdue = Run.objects.filter(status=Run.Status.WAITING, expires_at__lt=now())
     ended = 0
     for run_id, thread_id in overdue.values_list("pk", "thread_id")[:BATCH]:
@@ -117,7 +117,7 @@ def _end_expired(run_id: str, thread_id: str) -> bool:
 
 
 def prune() -> int:
-    """Deletes terminal jobs and idempotency keys past their retention, a bounded batch at a time."""
+    """Deletes terminal jobs and idempotency keys past their retention, in bounded batches."""
     limit = now() - timedelta(hours=settings.AGENTSERVER_JOB_RETENTION_HOURS)
     jobs = Job.objects.filter(state__in=TERMINAL, updated_at__lt=limit)
     deleted, _ = Job.objects.filter(pk__in=list(jobs.values_list("pk", flat=True)[:1000])).delete()

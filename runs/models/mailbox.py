@@ -1,4 +1,4 @@
-"""The mailbox: the queue of jobs of each thread, and the lane that lets one run through at a time."""
+"""The mailbox: each thread's queue of jobs, and the lane that lets one run through at a time."""
 
 from django.db import models
 from django.db.models import Q
@@ -103,9 +103,7 @@ class Job(models.Model):
                 name="job_queued",
                 condition=Q(state="Queued"),
             ),
-            models.Index(
-                fields=["lease_until"], name="job_leases", condition=Q(state="Claimed")
-            ),
+            models.Index(fields=["lease_until"], name="job_leases", condition=Q(state="Claimed")),
             models.Index(
                 fields=["updated_at"],
                 name="job_terminal",

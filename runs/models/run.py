@@ -94,9 +94,7 @@ class Run(models.Model):
             models.Index(fields=["thread", "updated_at"], name="run_thread_updated"),
             models.Index(fields=["thread", "turn"], name="run_thread_turn"),
             models.Index(fields=["status", "created_at", "id"], name="run_status_created"),
-            models.Index(
-                fields=["thread"], name="run_open", condition=~Q(status="done")
-            ),
+            models.Index(fields=["thread"], name="run_open", condition=~Q(status="done")),
             models.Index(
                 fields=["expires_at"],
                 name="run_waiting_expiry",

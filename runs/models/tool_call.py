@@ -12,10 +12,10 @@ from runs.models.run import Run
 class ToolCall(models.Model):
     """One call of a run. A row in a final status is never executed again.
 
-    `suspension` is the open question (`runs.events.types.Suspension`) while it waits; `decision` the
-    answer ``{decision_id, ticket_id, action, payload, error}``, `answers` the earlier answers of a
-    call that asked more than once; `result` is ``{data, message, metadata, content}`` on success,
-    ``{error}`` on failure, ``{data}`` (what the refusal said) after a cancel.
+    `suspension` is the open question (`runs.events.types.Suspension`) while it waits; `decision`
+    the answer ``{decision_id, ticket_id, action, payload, error}``, `answers` the earlier answers
+    of a call that asked more than once; `result` is ``{data, message, metadata, content}`` on
+    success, ``{error}`` on failure, ``{data}`` (what the refusal said) after a cancel.
     """
 
     class Status(models.TextChoices):

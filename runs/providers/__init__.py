@@ -94,7 +94,7 @@ def build_model(choice: ModelChoice, *, http_client: httpx.AsyncClient | None = 
 
 async def close_clients() -> None:
     """Close the HTTP clients of the running event loop; a worker does so before its loop ends."""
-    for module, name in (("client", "close_shared_client"), ("sdk", "close_shared_sdk_client")):
+    for module in ("client", "sdk"):
         # A module nobody imported has opened nothing.
         if loaded := sys.modules.get(f"{__name__}.{module}"):
-            await getattr(loaded, name)()
+            await loaded.clients.close()

@@ -1,33 +1,54 @@
 """One HTTP client per event loop, shared by all models that run on it."""
 
+from __future__ import annotations
+
 import asyncio
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.request import getproxies
-from weakref import WeakKeyDictionary
 
 import httpx
 
 from runs.providers.transport import StreamingTransport
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def shared_client() -> httpx.AsyncClient:
-    """The running loop's client, created on first use; connections are pooled and kept alive."""
-    loop = asyncio.get_running_loop()
-    client = _clients.get(loop)
-    if client is None or client.is_closed:
-        client = _clients[loop] = new_client()
-    return client
+class _Closable(Protocol):
+    @property
+    def is_closed(self) -> bool: ...
+
+    async def aclose(self) -> None: ...
 
 
-async def close_shared_client() -> None:
-    """Close the running loop's client, if it has one; call it before the loop ends.
+ClientT = TypeVar("ClientT", bound=_Closable)
 
-    ``close_clients`` of the package closes this one and those of SDKs.
-    """
-    client = _clients.pop(asyncio.get_running_loop(), None)
-    if client is not None:
-        await client.aclose()
+
+class PerLoop(Generic[ClientT]):
+    """A client for each event loop that asks; connections cannot change loops."""
+
+    def __init__(self, factory: Callable[[], ClientT]) -> None:
+        self._factory = factory
+        self._clients: dict[asyncio.AbstractEventLoop, ClientT] = {}
+
+    def get(self) -> ClientT:
+        """The running loop's client, made on first use."""
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None or client.is_closed:
+            self._forget_closed_loops()
+            client = self._clients[loop] = self._factory()
+        return client
+
+    async def close(self) -> None:
+        """Close the running loop's client, if it has one."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    def _forget_closed_loops(self) -> None:
+        for loop in [loop for loop in self._clients if loop.is_closed()]:
+            self._clients.pop(loop, None)
 
 
 def new_client() -> httpx.AsyncClient:
@@ -36,3 +57,11 @@ def new_client() -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
         return httpx.AsyncClient(limits=limits)
     return httpx.AsyncClient(transport=StreamingTransport(), trust_env=False)
+
+
+clients: PerLoop[httpx.AsyncClient] = PerLoop(new_client)
+
+
+def shared_client() -> httpx.AsyncClient:
+    """The running loop's client, created on first use; connections are pooled and kept alive."""
+    return clients.get()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
 
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.models import create_async_httpx2_client
 from pydantic_ai.models.wrapper import WrapperModel
 
 from runs.providers.adapters import ADAPTERS
+from runs.providers.client import PerLoop
 from runs.providers.credentials import resolve_credentials
 from runs.providers.errors import ProviderError
 from runs.providers.settings import unified
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from pydantic_ai.tools import RunContext
 
     from runs.providers.spec import ModelChoice
-
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncClient] = WeakKeyDictionary()
 
 
 class SdkModel(WrapperModel):
@@ -89,17 +86,17 @@ def sdk_settings(choice: ModelChoice) -> ModelSettings:
     return cast("ModelSettings", given)
 
 
+def address(choice: ModelChoice, *suffixes: str) -> str | None:
+    """The base URL without the path the SDK adds by itself; None for the SDK's default."""
+    url = resolve_credentials(choice.provider).base_url
+    for suffix in suffixes:
+        url = url.removesuffix(suffix) if url else url
+    return url
+
+
+clients: PerLoop[httpx2.AsyncClient] = PerLoop(create_async_httpx2_client)
+
+
 def shared_sdk_client() -> httpx2.AsyncClient:
     """The running loop's client for SDKs over httpx2."""
-    loop = asyncio.get_running_loop()
-    client = _clients.get(loop)
-    if client is None or client.is_closed:
-        client = _clients[loop] = create_async_httpx2_client()
-    return client
-
-
-async def close_shared_sdk_client() -> None:
-    """Close the running loop's client for SDKs, if it has one."""
-    client = _clients.pop(asyncio.get_running_loop(), None)
-    if client is not None:
-        await client.aclose()
+    return clients.get()

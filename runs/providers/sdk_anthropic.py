@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 
-from runs.providers.credentials import resolve_credentials
-from runs.providers.sdk import SdkModel, required_key, sdk_settings, shared_sdk_client, wrap
+from runs.providers.sdk import (
+    SdkModel,
+    address,
+    required_key,
+    sdk_settings,
+    shared_sdk_client,
+    wrap,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -18,10 +24,9 @@ if TYPE_CHECKING:
 
 def build(choice: ModelChoice, *, http_client: httpx.AsyncClient | None) -> SdkModel:
     """The SDK brings its own kind of client, one per event loop; ``http_client`` is not used."""
-    base_url = resolve_credentials(choice.provider).base_url or ""
     provider = AnthropicProvider(
         api_key=required_key(choice),
-        base_url=base_url.removesuffix("/v1"),
+        base_url=address(choice, "/v1"),
         http_client=shared_sdk_client(),
     )
     model = AnthropicModel(choice.upstream_model, provider=provider, settings=sdk_settings(choice))

@@ -10,8 +10,7 @@ from pydantic_ai.providers.cohere import CohereProvider
 from pydantic_ai.settings import ModelSettings
 
 from runs.providers.client import shared_client
-from runs.providers.credentials import resolve_credentials
-from runs.providers.sdk import SdkModel, required_key, wrap
+from runs.providers.sdk import SdkModel, address, required_key, wrap
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +22,7 @@ def build(choice: ModelChoice, *, http_client: httpx.AsyncClient | None) -> SdkM
     """The timeout belongs to the SDK's client here; custom headers are not supported."""
     client = AsyncClientV2(
         api_key=required_key(choice),
-        base_url=resolve_credentials(choice.provider).base_url,
+        base_url=address(choice, "/v1", "/v2"),
         timeout=float(choice.provider.timeout_secs),
         httpx_client=http_client or shared_client(),
     )

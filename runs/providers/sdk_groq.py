@@ -8,8 +8,7 @@ from pydantic_ai.models.groq import GroqModel
 from pydantic_ai.providers.groq import GroqProvider
 
 from runs.providers.client import shared_client
-from runs.providers.credentials import resolve_credentials
-from runs.providers.sdk import SdkModel, required_key, sdk_settings, wrap
+from runs.providers.sdk import SdkModel, address, required_key, sdk_settings, wrap
 
 if TYPE_CHECKING:
     import httpx
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
 
 def build(choice: ModelChoice, *, http_client: httpx.AsyncClient | None) -> SdkModel:
     """The SDK adds ``/openai/v1`` to the address by itself, so it is cut off here."""
-    base_url = resolve_credentials(choice.provider).base_url or ""
     provider = GroqProvider(
         api_key=required_key(choice),
-        base_url=base_url.removesuffix("/openai/v1"),
+        base_url=address(choice, "/openai/v1"),
         http_client=http_client or shared_client(),
     )
     model = GroqModel(choice.upstream_model, provider=provider, settings=sdk_settings(choice))

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic_ai.models.openai import OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from runs.providers.credentials import resolve_credentials
-from runs.providers.sdk import SdkModel, required_key, sdk_settings, shared_sdk_client, wrap
+from runs.providers.sdk import (
+    SdkModel,
+    address,
+    required_key,
+    sdk_settings,
+    shared_sdk_client,
+    wrap,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 def build(choice: ModelChoice, *, http_client: httpx.AsyncClient | None) -> SdkModel:
     """The SDK brings its own kind of client, one per event loop; ``http_client`` is not used."""
     provider = OpenAIProvider(
-        base_url=resolve_credentials(choice.provider).base_url,
+        base_url=address(choice),
         api_key=required_key(choice),
         http_client=shared_sdk_client(),
     )

@@ -30,7 +30,7 @@ SCRIPTED: Final = "scripted"
 _ALIASES: Final = {"openai-resp": "openai_resp", "responses": "openai_resp"}
 
 
-class UnknownAdapter(ValueError):  # noqa: N818 - reads as the fact it states
+class UnknownAdapter(ValueError):
     """The name is neither a supported adapter nor one of its aliases."""
 
     def __init__(self, name: str) -> None:

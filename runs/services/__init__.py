@@ -1,4 +1,4 @@
-"""The verbs of runs: every face, the admin and the commands submit, decide and stop through these."""
+"""The verbs of runs, for every face, the admin and the commands alike."""
 
 from runs.services.decisions import Decided, submit_decision, submit_decisions
 from runs.services.deletion import delete_thread

@@ -41,7 +41,9 @@ def check_action(action: str) -> Action:
     return "resume" if action == "resume" else "cancel"
 
 
-def submit_decision(*, principal: Principal, any_id: str, decided: Decided, missing: NotFound) -> Run:
+def submit_decision(
+    *, principal: Principal, any_id: str, decided: Decided, missing: NotFound
+) -> Run:
     """One decision for a run, by run or thread id. Safe to repeat; see `submit_decisions`."""
     return submit_decisions(
         principal=principal, any_id=any_id, decisions=[decided], missing=missing
@@ -79,9 +81,7 @@ def _open_run(principal: Principal, any_id: str) -> Run | None:
     return run if run and principal.can_see(run.thread.resource_id) else None
 
 
-def _record(
-    run: Run, decided: Decided, forwarded: list[tuple[str, Decided]]
-) -> ToolCall | None:
+def _record(run: Run, decided: Decided, forwarded: list[tuple[str, Decided]]) -> ToolCall | None:
     call = _call(run, decided.reference)
     if call.suspension and call.suspension["kind"] == "delegate" and not call.decision:
         forwarded.append((call.child_run_id, decided))
@@ -110,11 +110,13 @@ def _call(run: Run, reference: str) -> ToolCall:
     return call
 
 
-def _repeated(call: ToolCall, decided: Decided) -> None:
+def _repeated(call: ToolCall, decided: Decided) -> ToolCall | None:
+    """Nothing to do for an equal decision (None); `Conflict` for another one."""
     before = call.decision or {}
     same = (decided.action, decided.payload, decided.error)
     if (before.get("action"), before.get("payload"), before.get("error")) != same:
         raise Conflict(f"already decided: {decided.reference}", code="already_decided")
+    return None
 
 
 def _check_answer(call: ToolCall, decided: Decided) -> None:

@@ -1,6 +1,7 @@
 """Deleting a thread: its work ends first, and nothing brings it back."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Literal
 
 from django.db import transaction
@@ -57,6 +58,5 @@ def _descendants(thread: Thread) -> list[Thread]:
 def _end_runs(thread: Thread) -> None:
     lane = lanes.lock(thread)
     for run in Run.objects.filter(thread=thread).exclude(status=Run.Status.DONE):
-        note = {"kind": "cancel", "run_id": run.pk}
-        transaction.on_commit(lambda note=note: channel().send_control(note))
+        transaction.on_commit(partial(channel().send_control, {"kind": "cancel", "run_id": run.pk}))
         finish_detached(lane=lane, run=run, termination=DELETED)

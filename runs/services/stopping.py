@@ -1,5 +1,7 @@
 """Cancel and interrupt, by the ids callers know: a run, a job or a thread."""
 
+from contextlib import suppress
+
 from django.db import transaction
 
 from agentserver.access.principal import Principal
@@ -26,7 +28,7 @@ def interrupt_thread(*, principal: Principal, thread_id: str) -> stop.Interrupte
 
 
 def cancel_thread(*, principal: Principal, thread_id: str) -> Run:
-    """Cancels one thing: the active run, else the next queued job. `NotFound` when there is none."""
+    """Cancels the active run, else the next queued job. `NotFound` when there is neither."""
     missing = NotFound(f"thread not found: {thread_id}")
     with transaction.atomic():
         lane = _lane(principal, thread_id, missing)
@@ -58,16 +60,12 @@ def cancel_run(*, principal: Principal, run_id: str) -> Run:
 
 def cancel(*, principal: Principal, any_id: str, missing: NotFound) -> Run:
     """Cancels by run id, job id or thread id, in this order; ids of ours never collide."""
-    run_id = Job.objects.filter(pk=any_id, state=Job.State.QUEUED).values_list("run_id", flat=True)
-    for attempt in (
-        lambda: cancel_run(principal=principal, run_id=any_id),
-        lambda: cancel_run(principal=principal, run_id=run_id.first() or ""),
-        lambda: cancel_thread(principal=principal, thread_id=any_id),
-    ):
-        try:
-            return attempt()
-        except NotFound:
-            continue
+    job = Job.objects.filter(pk=any_id, state=Job.State.QUEUED).first()
+    for run_id in (any_id, job.run_id if job else any_id):
+        with suppress(NotFound):
+            return cancel_run(principal=principal, run_id=run_id)
+    with suppress(NotFound):
+        return cancel_thread(principal=principal, thread_id=any_id)
     raise missing
 
 

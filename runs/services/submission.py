@@ -73,8 +73,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Submitted:
-    """Where the input went. `status` says whether anything is ahead of it. `fresh` is false when an idempotency key found an earlier run, `steered`
-    true when it joined a run that was already running (no job then)."""
+    """Where the input went. `status` says whether anything is ahead of it.
+
+    `fresh` is false when an idempotency key found an earlier run, `steered` true when the input
+    joined a run that was already running (no job then).
+    """
 
     thread_id: str
     run: Run
@@ -106,7 +109,7 @@ def submit_foreground(request: Input) -> Submitted:
         return _lost_race(checked, error)
 
 
-# --- checks before anything is stored ----------------------------------------------------------
+# --- checks before anything is stored ------------------------------------------------------
 
 
 def _checked(request: Input) -> Input:
@@ -124,7 +127,7 @@ def _latest_agent(thread_id: str | None) -> str:
     return latest or DEFAULT_AGENT
 
 
-# --- one transaction -------------------------------------------------------------------------------
+# --- one transaction -----------------------------------------------------------------------
 
 
 def _submit(request: Input, *, foreground: bool = False) -> Submitted:
@@ -200,7 +203,7 @@ def _run_request(request: Input) -> RunRequest:
     )
 
 
-# --- modes -----------------------------------------------------------------------------------------
+# --- modes ---------------------------------------------------------------------------------
 
 
 def _busy() -> Conflict:
@@ -212,7 +215,7 @@ def _busy() -> Conflict:
 
 
 def _steer(thread: Thread, holder: Run, request: Input) -> Submitted:
-    """Hands the messages to the running run; they become visible to it before its next inference."""
+    """Hands the messages to the running run, which sees them before its next inference."""
     appended = append_messages(thread=thread, messages=request.messages, run_id=holder.pk)
     ids = [row.message_id for row in appended.rows]
     if ids:
@@ -228,16 +231,12 @@ def _resume(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> S
         raise NotFound(f"no open run to resume on thread {thread.pk}", code="no_open_run")
     job = stop.continue_waiting(lane=lane, run=holder)
     appended = append_messages(thread=thread, messages=request.messages, run_id=holder.pk)
-    RunInput.objects.create(
-        run=holder, message_ids=[row.message_id for row in appended.rows]
-    )
+    RunInput.objects.create(run=holder, message_ids=[row.message_id for row in appended.rows])
     dispatch.on_commit()
     return Submitted(thread.pk, holder, job, status="running")
 
 
-def _make_room(
-    thread: Thread, lane: Lane, holder: Run | None, request: Input
-) -> Run | None:
+def _make_room(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> Run | None:
     """Interrupts the thread; a run that a worker holds has to let go first and is returned."""
     interrupted = stop.interrupt(lane)
     if interrupted.stopping:
@@ -273,7 +272,7 @@ async def _ended(run_id: str) -> None:
         pass
 
 
-# --- idempotency -----------------------------------------------------------------------------------
+# --- idempotency ---------------------------------------------------------------------------
 
 
 def _scope(request: Input) -> str:

@@ -1,7 +1,6 @@
 """What a running tool knows about its call, and how it speaks to whoever watches."""
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -24,9 +23,8 @@ from runs.tools.content import artifact_part
 from runs.tools.errors import CallCancelled, ToolError
 from runs.tools.gate import Emit, Gate
 from runs.tools.json_patch import PatchError, apply_patch
+from runs.tools.progress import finite, is_visible
 from runs.tools.questions import Answer, Decision, Questions
-
-VISIBLE_PROGRESS = 0.005
 
 
 def _never() -> bool:
@@ -75,7 +73,7 @@ class ToolContext:
         self._artifacts = 0
         self._shown: ToolCallProgress | None = None
 
-    # --- cancellation ----------------------------------------------------------------------------
+    # --- cancellation -----------------------------------------------------------------------
 
     @property
     def cancelled(self) -> bool:
@@ -86,7 +84,7 @@ class ToolContext:
         if self.cancelled:
             raise CallCancelled(self.call_id)
 
-    # --- shared state ----------------------------------------------------------------------------
+    # --- shared state -----------------------------------------------------------------------
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -120,7 +118,7 @@ class ToolContext:
             raise ToolError("the shared state must stay an object")
         return patched
 
-    # --- what viewers see ------------------------------------------------------------------------
+    # --- what viewers see -------------------------------------------------------------------
 
     def progress(
         self,
@@ -137,9 +135,9 @@ class ToolContext:
             call_id=self.call_id,
             name=self.tool_name,
             status="running",
-            progress=None if fraction is None else min(max(_finite(fraction), 0.0), 1.0),
-            loaded=None if loaded is None else _finite(loaded),
-            total=None if total is None else _finite(total),
+            progress=None if fraction is None else min(max(finite(fraction), 0.0), 1.0),
+            loaded=None if loaded is None else finite(loaded),
+            total=None if total is None else finite(total),
             message=message,
         )
         self._report(event)
@@ -147,7 +145,7 @@ class ToolContext:
     def _report(self, event: ToolCallProgress) -> None:
         with self.gate.lock:
             # A loop that reports every item costs one event per visible step, not one per item.
-            if self._shown is None or _differs(self._shown, event):
+            if self._shown is None or is_visible(self._shown, event):
                 self._shown = event
                 self.gate.send(event, len(event.message or ""), optional=True)
 
@@ -217,7 +215,7 @@ class ToolContext:
         self.gate.send(_activity(chosen, activity_type, plain, replace), _weight(plain))
         return chosen
 
-    # --- questions -------------------------------------------------------------------------------
+    # --- questions --------------------------------------------------------------------------
 
     def ask(
         self,
@@ -284,20 +282,6 @@ def _part(part: Any) -> dict[str, JsonValue]:
     except ValidationError as error:
         reason = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise ToolError(f"invalid artifact part: {reason}") from None
-
-
-def _differs(shown: ToolCallProgress, event: ToolCallProgress) -> bool:
-    if shown.message != event.message or event.progress is None or shown.progress is None:
-        return shown != event
-    if event.progress in {0.0, 1.0}:
-        return shown.progress != event.progress
-    return abs(event.progress - shown.progress) >= VISIBLE_PROGRESS
-
-
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ToolError("progress must be a finite number")
-    return float(number)
 
 
 def _weight(value: Any) -> int:

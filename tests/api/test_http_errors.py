@@ -99,6 +99,12 @@ def test_it_answers_405_with_the_verbs_that_exist(api: JsonClient) -> None:
     assert answer.headers["Allow"] == "GET, POST"
 
 
+def test_it_names_only_the_verbs_of_an_alias(api: JsonClient) -> None:
+    answer = api.get("/v1/threads/x/metadata")
+    assert_error(answer, 405)
+    assert answer.headers["Allow"] == "PATCH"
+
+
 @pytest.mark.parametrize("verb", ["OPTIONS", "TRACE", "BREW"])
 def test_it_answers_405_to_other_verbs(api: JsonClient, verb: str) -> None:
     assert_error(api.client.generic(verb, "/v1/threads"), 405)

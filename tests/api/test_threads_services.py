@@ -7,9 +7,8 @@ import pytest
 from django.db import connection, transaction
 
 from agentserver.access.principal import ANONYMOUS, Principal
-from agentserver.core.errors import BadRequest, NotFound
+from agentserver.core.errors import NotFound
 from threads.content import text_block
-from threads.lineage import doomed_with
 from threads.models import Message, Thread
 from threads.services import (
     NewMessage,
@@ -34,7 +33,7 @@ def names(thread: Thread) -> list[tuple[str, int]]:
 
 @pytest.mark.django_db
 def test_it_appends_each_message_id_once() -> None:
-    thread = create_thread()
+    thread = create_thread(principal=ANONYMOUS)
     append_messages(thread=thread, messages=[message("a"), message("b")])
     again = append_messages(
         thread=thread, messages=[message("b", "changed"), message("c"), message("c")]
@@ -47,14 +46,14 @@ def test_it_appends_each_message_id_once() -> None:
 
 @pytest.mark.django_db
 def test_it_keeps_the_same_id_apart_in_two_threads() -> None:
-    first, second = create_thread(), create_thread()
+    first, second = create_thread(principal=ANONYMOUS), create_thread(principal=ANONYMOUS)
     append_messages(thread=first, messages=[message("a")])
     assert len(append_messages(thread=second, messages=[message("a")]).rows) == 1
 
 
 @pytest.mark.django_db
 def test_it_does_not_append_to_a_deleted_thread() -> None:
-    thread = create_thread()
+    thread = create_thread(principal=ANONYMOUS)
     delete_threads(ids=[thread.pk])
     with pytest.raises(NotFound):
         append_messages(thread=thread, messages=[message("a")])
@@ -63,7 +62,7 @@ def test_it_does_not_append_to_a_deleted_thread() -> None:
 
 @pytest.mark.django_db
 def test_it_replaces_a_placeholder_in_place() -> None:
-    thread = create_thread()
+    thread = create_thread(principal=ANONYMOUS)
     append_messages(thread=thread, messages=[message("a", "waiting"), message("b")])
     assert replace_message(thread=thread, message=message("a", "done"))
     assert not replace_message(thread=thread, message=message("nobody"))
@@ -73,7 +72,7 @@ def test_it_replaces_a_placeholder_in_place() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("inclusive", "left"), [(False, 2), (True, 1)])
 def test_it_truncates_and_never_gives_a_number_out_again(inclusive: bool, left: int) -> None:
-    thread = create_thread()
+    thread = create_thread(principal=ANONYMOUS)
     append_messages(thread=thread, messages=[message(name) for name in "abcd"])
     assert truncate_after(thread=thread, message_id="b", inclusive=inclusive) == 4 - left
     append_messages(thread=thread, messages=[message("e")])
@@ -102,18 +101,14 @@ def test_it_does_not_submit_to_a_thread_of_another_resource() -> None:
 
 
 @pytest.mark.django_db
-def test_it_deletes_by_strategy() -> None:
-    parent = create_thread()
-    child = create_thread(parent_id=parent.pk)
-    grandchild = create_thread(parent_id=child.pk)
-    assert doomed_with(thread_id=parent.pk, child_strategy="detach") == [parent.pk]
-    with pytest.raises(BadRequest):
-        doomed_with(thread_id=parent.pk, child_strategy="reject")
-    everything = doomed_with(thread_id=parent.pk, child_strategy="cascade")
-    assert everything == [parent.pk, child.pk, grandchild.pk]
+def test_it_detaches_the_children_of_a_deleted_thread() -> None:
+    parent = create_thread(principal=ANONYMOUS)
+    child = create_thread(principal=ANONYMOUS, parent_id=parent.pk)
+    append_messages(thread=parent, messages=[message("a")])
     assert delete_threads(ids=[parent.pk]) == 1
     child.refresh_from_db()
     assert child.parent_id is None
+    assert not Message.objects.exists()
 
 
 def in_parallel(work: Callable[[int], None], times: int) -> list[BaseException]:
@@ -139,7 +134,7 @@ def in_parallel(work: Callable[[int], None], times: int) -> list[BaseException]:
 
 @pytest.mark.django_db(transaction=True)
 def test_it_numbers_concurrent_messages_without_gaps_or_doubles() -> None:
-    thread = create_thread()
+    thread = create_thread(principal=ANONYMOUS)
 
     def append(number: int) -> None:
         own = Thread.objects.get(pk=thread.pk)

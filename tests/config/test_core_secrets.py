@@ -1,7 +1,5 @@
 """Encryption at rest, rotation of keys, redaction."""
 
-from collections.abc import Sequence
-
 import pytest
 from django.test import override_settings
 from hypothesis import given
@@ -18,8 +16,7 @@ from agentserver.core.secrets import (
 
 
 def keys(*newest_first: str) -> override_settings:
-    texts: Sequence[str] = list(newest_first)
-    return override_settings(AGENTSERVER_SECRET_KEYS=texts)
+    return override_settings(AGENTSERVER_SECRET_KEYS=list(newest_first))
 
 
 @given(st.text())

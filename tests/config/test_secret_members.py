@@ -58,12 +58,8 @@ def test_it_keeps_secrets_out_of_every_row_and_answer(
     namespace: str, document: dict[str, Any]
 ) -> None:
     entry = put(namespace, document)
-    put(
-        namespace,
-        {**redacted_document(entry), "registry": "r", "timeout_secs": 9}
-        if (namespace != "agents")
-        else {**redacted_document(entry), "registry": "r"},
-    )
+    change = {"max_rounds": 3} if namespace == "agents" else {"timeout_secs": 9}
+    put(namespace, {**redacted_document(entry), **change})
     rows = [*Entry.objects.all(), *EntryRevision.objects.all(), *Snapshot.objects.all()]
     stored = serializers.serialize("json", rows)
     live = published()

@@ -77,9 +77,7 @@ def call_finished(outcome: Any = "succeeded", **more: Any) -> ToolCallFinished:
 
 def test_it_folds_a_plain_answer() -> None:
     said = [*text("m1", "b1", "Hi ", "there"), inference("m1", prompt_tokens=3)]
-    run, messages = fold(
-        numbered(start(input_message_ids=["u1"]), *step(1, "m1", *said), END)
-    )
+    run, messages = fold(numbered(start(input_message_ids=["u1"]), *step(1, "m1", *said), END))
     assert messages == [
         {
             "id": "m1",
@@ -168,7 +166,7 @@ def test_it_waits_with_open_tickets() -> None:
 def test_it_replaces_the_placeholder_when_the_call_ends() -> None:
     pause = call_finished("suspended", message="awaiting approval", suspension=TICKET)
     waiting = RunSuspended(thread_id="t", run_id="r", tickets=[TICKET], reason="tool_permission")
-    resumed = [start(2, cause="resume"), call_finished(data="ok", resumed=True)]
+    resumed: list[AnyEvent] = [start(2, cause="resume"), call_finished(data="ok", resumed=True)]
     run, messages = fold(numbered(start(), *tool_step(pause), waiting, *resumed))
     assert (run.status, run.tickets, run.termination) == ("running", [], None)
     assert [message["id"] for message in messages] == ["m1", "m-tool"]
@@ -176,12 +174,13 @@ def test_it_replaces_the_placeholder_when_the_call_ends() -> None:
 
 
 def test_it_voids_what_a_reset_takes_back() -> None:
+    opening: list[AnyEvent] = [start()]
     first = step(1, "m1", *text("m1", "b1", "one"), inference("m1", prompt_tokens=1))
     lost = [StepStarted(step=2, message_id="m2"), *text("m2", "b2", "lo"), inference("m2", x=9)]
     again = step(2, "m3", *text("m3", "b3", "two"), inference("m3", prompt_tokens=2))
-    before = [start(), *first]
+    before = [*opening, *first]
     events = [*before, *lost, start(2, cause="recover")]
-    redo = StepReset(step=2, message_id="m2", after_seq=len(before), reason="recovered")
+    redo: AnyEvent = StepReset(step=2, message_id="m2", after_seq=len(before), reason="recovered")
     run, messages = fold(numbered(*events, redo, *again, END))
     assert [message["id"] for message in messages] == ["m1", "m3"]
     assert run.usage == {"prompt_tokens": 3}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runs.events import follower, log
 from runs.events import live as live_package
-from runs.events import log
 from runs.events.live import LiveBatch, LiveChannel, Subscription, run_topic
 from runs.events.live.memory import MemoryChannel
 from runs.events.types import Record, StepReset
@@ -99,9 +99,9 @@ class World:
             self.deliver(LiveBatch(run_topic(RUN), records=(end,)))
 
     def page(self, run_id: str, after_seq: int) -> Any:
-        found = [item for item in self.committed if item.seq > after_seq][: log.PAGE]
-        full = len(found) == log.PAGE
-        return log._Page(found, full, over=self.done and not full)
+        found = [item for item in self.committed if item.seq > after_seq][: follower.PAGE]
+        full = len(found) == follower.PAGE
+        return follower.Page(found, full, over=self.done and not full)
 
 
 class Chaos(MemoryChannel):
@@ -156,8 +156,8 @@ def surviving(records: Sequence[Record]) -> list[Record]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "GAP_SECONDS", 0.001)
-    monkeypatch.setattr(log, "PAGE", 3)
+    monkeypatch.setattr(follower, "GAP_SECONDS", 0.001)
+    monkeypatch.setattr(follower, "PAGE", 3)
 
 
 def play(world: World, script: list[tuple[str, int, str, int]], end: str) -> Any:
@@ -209,7 +209,7 @@ class installed:  # noqa: N801 - a context manager, read as a word
     def __enter__(self) -> None:
         channel: LiveChannel = Chaos(self.world)
         self.patch.setattr(live_package._current, "channel", channel)
-        self.patch.setattr(log, "in_database", lambda *given: ask(self.world, *given))
+        self.patch.setattr(follower, "in_database", lambda *given: ask(self.world, *given))
 
     def __exit__(self, *_: object) -> None:
         self.patch.undo()

@@ -111,9 +111,7 @@ def test_it_uses_one_pubsub_connection_for_all_readers_of_a_loop(
     assert async_to_sync(scenario)() == 1
 
 
-def test_it_leaves_no_subscription_behind(
-    redis_channel: RedisChannel, server: redis.Redis
-) -> None:
+def test_it_leaves_no_subscription_behind(redis_channel: RedisChannel, server: redis.Redis) -> None:
     run_id = new_id()
 
     async def scenario() -> None:
@@ -187,7 +185,8 @@ def test_it_subscribes_late_when_redis_was_away(proxy: Proxy, redis_url: str) ->
     async def scenario() -> None:
         async with web.subscribe([run_topic(run_id)]) as subscription:
             assert not subscription.connected
-            assert await web.buffered(run_id, 0) == []
+            with pytest.raises(Unavailable):
+                await web.buffered(run_id, 0)
             await asyncio.to_thread(proxy.mend)
             async with asyncio.timeout(20):
                 batches = await subscription.get()
@@ -223,6 +222,18 @@ def test_it_lets_the_stream_of_a_finished_run_expire(
     async_to_sync(redis_channel.flush)(run_id)
     key = redis_channel._address.stream(run_id)
     assert 0 < server.ttl(key) <= publisher.KEPT_SECONDS_FINISHED
+
+
+def test_it_serves_a_burst_of_late_joiners(redis_channel: RedisChannel) -> None:
+    run_id, records = new_id(), deltas(1, 20)
+
+    async def scenario() -> None:
+        redis_channel.publish(run_id, "t", records)
+        await redis_channel.flush(run_id)
+        reads = [redis_channel.buffered(run_id, 0) for _ in range(300)]
+        assert all(found == records for found in await asyncio.gather(*reads))
+
+    async_to_sync(scenario)()
 
 
 def test_it_says_unavailable_when_redis_is_away(proxy: Proxy) -> None:

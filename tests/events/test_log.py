@@ -1,15 +1,18 @@
 """Reading a run's log: stored pages, replay, and following it live."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoAssertNumQueries
 
-from runs.events import log
+from agentserver.core.errors import Unavailable
+from runs.events import follower, log
 from runs.events.live import LiveChannel, base
+from runs.events.live.memory import MemoryChannel
 from runs.events.segments import SEGMENT_RECORDS
 from runs.events.types import Record, RunStarted, RunSuspended
 from runs.models import Run, RunEvents
@@ -26,11 +29,14 @@ from tests.events.samples import (
     whole_run,
 )
 
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def seqs(records: list[Record]) -> list[int]:
-    return [item.seq for item in records]
+def seqs(records: Sequence[Record | None]) -> list[int]:
+    return [item.seq for item in records if item is not None]
 
 
 def suspended() -> RunSuspended:
@@ -95,6 +101,20 @@ def test_it_replays_exactly_the_rest_from_any_cut(live: LiveChannel) -> None:
     async_to_sync(scenario)()
 
 
+def test_it_tells_what_is_known_so_far(live: LiveChannel) -> None:
+    run, records = make_run(), whole_run(20)
+    commit(run, records[:5])
+
+    async def scenario() -> None:
+        live.publish(run.pk, run.thread_id, records[5:12])
+        live.publish(run.pk, run.thread_id, records[14:16])
+        await live.flush(run.pk)
+        assert await log.so_far(run.pk) == records[:12]
+        assert await log.so_far(run.pk, 3, 4) == records[3:7]
+
+    async_to_sync(scenario)()
+
+
 def test_it_continues_live_after_the_replay(live: LiveChannel) -> None:
     run, records = make_run(), whole_run(10)
     commit(run, records[:4])
@@ -147,7 +167,7 @@ def test_it_asks_the_database_nothing_for_a_fresh_run(
     async def refuse(*_: object) -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr(log, "in_database", refuse)
+    monkeypatch.setattr(follower, "in_database", refuse)
 
     async def scenario() -> None:
         live.publish(run.pk, run.thread_id, records[:3])
@@ -226,7 +246,7 @@ def test_it_waits_for_the_log_where_live_events_are_missing(live: LiveChannel) -
         stream = log.follow(run.pk, heartbeat=0.1)
         await take(stream, 2)
         live.publish(run.pk, run.thread_id, records[5:9])
-        assert await take(stream, 1) == [None]
+        assert await anext(stream) is None
         await sync_to_async(commit)(run, records[2:9])
         live.publish(run.pk, run.thread_id, records[9:])
         assert await drain(stream) == records[2:]
@@ -308,6 +328,25 @@ def test_it_serves_a_slow_reader_from_the_log(
     async_to_sync(scenario)()
 
 
+def test_it_looks_at_the_log_while_the_live_buffer_is_away(
+    memory_channel: MemoryChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "DISCONNECTED_SECONDS", 0.02)
+    run, records = make_run(), whole_run(6)
+
+    async def away(run_id: str, after_seq: int) -> list[Record]:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(memory_channel, "buffered", away)
+
+    async def scenario() -> None:
+        following = asyncio.create_task(drain(log.follow(run.pk, fresh=True)))
+        await sync_to_async(commit)(run, records, done=True)
+        assert await following == records
+
+    async_to_sync(scenario)()
+
+
 def test_it_gives_its_database_connection_back_before_it_waits() -> None:
     used: list[BaseDatabaseWrapper] = []
 
@@ -316,6 +355,6 @@ def test_it_gives_its_database_connection_back_before_it_waits() -> None:
         used.append(connections["default"])
         assert used[0].connection is not None
 
-    async_to_sync(log.in_database)(work)
+    async_to_sync(follower.in_database)(work)
     assert used[0] is not connections["default"]
     assert used[0].connection is None

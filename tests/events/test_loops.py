@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import warnings
 
 import pytest
 
@@ -51,7 +52,10 @@ def test_it_refuses_to_wait_for_itself() -> None:
 def test_it_has_a_loop_of_its_own_after_a_fork() -> None:
     loops.run_sync(thread_name(), 5)
     reading, writing = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        # Newer Pythons warn about threads; that this works with threads is what is tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child == 0:
         answer = b"failed"
         try:

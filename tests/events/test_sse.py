@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -91,7 +92,7 @@ def test_it_keeps_the_connection_alive_where_that_may_be_said(
     version: str, expected: str | None
 ) -> None:
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "http_version": version}
-    request = ASGIRequest(scope, None)
+    request = ASGIRequest(scope, BytesIO())
     response = EventStreamResponse(Source().stream(), request=request)
     assert response.get("Connection") == expected
     assert "Connection" not in EventStreamResponse(Source().stream(), request=HttpRequest())
@@ -204,7 +205,7 @@ def test_it_is_a_valid_wsgi_response() -> None:
         statuses.append(status)
         return lambda _: None
 
-    body = validator(WSGIHandler())(environ, start)
+    body: Any = validator(WSGIHandler())(environ, start)
     content = b"".join(body)
     body.close()
     assert statuses == ["200 OK"]

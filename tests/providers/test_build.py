@@ -117,7 +117,7 @@ def test_it_finds_credentials_in_the_environment() -> None:
     assert found.api_key is not None
     assert found.api_key.get_secret_value() == "k"
     assert found.base_url == "http://g.example"
-    assert "k" not in repr(found).replace("api_key", "").replace("SecretStr", "").lower()[:30]
+    assert "SecretStr('**********')" in repr(found)
 
 
 def test_it_prefers_stored_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
+    UserContent,
     UserPromptPart,
 )
 from pydantic_ai.models import ModelRequestParameters
@@ -207,7 +208,7 @@ def test_it_sends_history_in_alternating_messages() -> None:
 
 
 def test_it_sends_images_and_documents() -> None:
-    content = [
+    content: list[UserContent] = [
         ImageUrl("https://example.org/a.png"),
         BinaryContent(b"PNG", media_type="image/png"),
         BinaryContent(b"%PDF", media_type="application/pdf"),

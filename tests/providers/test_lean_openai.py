@@ -16,6 +16,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
+    UserContent,
     UserPromptPart,
 )
 from pydantic_ai.models import ModelRequestParameters
@@ -210,8 +211,11 @@ def test_it_sends_history_with_tool_results_right_after_their_calls() -> None:
     history = [
         ModelRequest(parts=[SystemPromptPart("be brief"), UserPromptPart("hi")], instructions="x"),
         ModelResponse(
-            parts=[ThinkingPart("t", id="reasoning", provider_name="openai"), TextPart("so")]
-            + [ToolCallPart("a", {"n": 1}, "c1")]
+            parts=[
+                ThinkingPart("t", id="reasoning", provider_name="openai"),
+                TextPart("so"),
+                ToolCallPart("a", {"n": 1}, "c1"),
+            ]
         ),
         ModelRequest(
             parts=[UserPromptPart("and?"), ToolReturnPart("a", {"ok": True}, tool_call_id="c1")],
@@ -236,7 +240,7 @@ def test_it_sends_history_with_tool_results_right_after_their_calls() -> None:
 
 
 def test_it_sends_images_audio_and_documents() -> None:
-    content = [
+    content: list[UserContent] = [
         "look",
         ImageUrl("https://example.org/a.png"),
         BinaryContent(b"PNG", media_type="image/png"),

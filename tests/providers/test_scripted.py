@@ -7,7 +7,11 @@ from pydantic_ai.messages import (
     ModelMessage,
     ModelRequest,
     ModelResponse,
+    ModelResponseStreamEvent,
+    PartDeltaEvent,
+    PartStartEvent,
     TextPart,
+    TextPartDelta,
     ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
@@ -44,9 +48,15 @@ def replied(
 def deltas(*actions: dict[str, Any]) -> list[str]:
     """The texts of a reply as they arrive."""
     _, events = run(answer(build_model(scripted([{"reply": list(actions)}]))))
-    first = [event.part.content for event in events if event.event_kind == "part_start"]
-    rest = [event.delta.content_delta for event in events if event.event_kind == "part_delta"]
-    return [*first, *rest]
+    return [text for event in events if (text := _text(event)) is not None]
+
+
+def _text(event: ModelResponseStreamEvent) -> str | None:
+    if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
+        return event.part.content
+    if isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+        return event.delta.content_delta
+    return None
 
 
 def after_tool(result: str = "sunny") -> list[ModelMessage]:

@@ -47,8 +47,9 @@ def test_it_takes_an_answer_without_a_schema_as_it_is() -> None:
 
 def test_it_does_not_take_an_approval_for_an_answer() -> None:
     approved = Call(decision=Decision("resume", {"yes": True}, "perm_call-1"))
-    with pytest.raises(SuspendCall):
+    with pytest.raises(SuspendCall) as raised:
         approved.context.ask("Pay?", response_schema=YES_OR_NO)
+    assert raised.value.answers == []
 
 
 def test_it_fails_the_call_when_the_answer_does_not_fit() -> None:

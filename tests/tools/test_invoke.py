@@ -247,11 +247,11 @@ def test_it_passes_the_cancellation_of_its_caller_and_abandons_the_thread() -> N
 
 
 def test_it_closes_the_context_when_the_call_has_ended() -> None:
-    call = Call()
     for tool in both(lambda context, x: context.output("in time")):
+        call = Call()
         run(tool, call=call)
-    call.context.output("too late")
-    assert len(call.events) == 1
+        call.context.output("too late")
+        assert len(call.events) == 1
 
 
 def test_it_calls_a_tool_of_a_source_with_context_and_json_arguments() -> None:

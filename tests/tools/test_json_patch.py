@@ -82,7 +82,10 @@ def test_it_says_which_operation_does_not_apply(
 
 def test_it_applies_all_operations_or_none() -> None:
     document = {"a": 1}
-    operations = [{"op": "add", "path": "/b", "value": 2}, {"op": "remove", "path": "/c"}]
+    operations: list[dict[str, Any]] = [
+        {"op": "add", "path": "/b", "value": 2},
+        {"op": "remove", "path": "/c"},
+    ]
     with pytest.raises(PatchError):
         apply_patch(document, operations)
     assert document == {"a": 1}

@@ -105,11 +105,15 @@ def test_it_rolls_everything_back_when_recording_is_refused() -> None:
 
 
 def test_it_does_not_take_a_broken_ledger_for_a_broken_tool() -> None:
+    seen: list[str] = []
+
     def broken(outcome: Outcome) -> None:
+        seen.append(outcome.status)
         raise IntegrityError("ledger")
 
     with pytest.raises(IntegrityError, match="ledger"):
         invoke_in_transaction(writing(lambda _: "ok"), {}, Call().context, broken)
+    assert seen == ["succeeded"]
     assert not was_written()
 
 

@@ -1,4 +1,4 @@
-"""Shapes of threads and messages on the native API (docs/api/threads.md)."""
+"""Shapes of threads and messages on the native API."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,6 +1,6 @@
 """One way from any exception to an `ApiError`, and from there to the native JSON answer.
 
-Native dialect (docs/http.md): ``{"error": <text>, "code": <word>, ...}`` with the members of
+Native dialect: ``{"error": <text>, "code": <word>, ...}`` with the members of
 `ApiError.details` beside them. Other faces set ``error_dialect`` on their views.
 """
 
@@ -28,7 +28,7 @@ from agentserver.core.errors import (
 logger = logging.getLogger("agentserver.http")
 
 
-class MethodNotAllowed(ApiError):  # noqa: N818 - named like its siblings in core.errors
+class MethodNotAllowed(ApiError):
     status = 405
     code = "method_not_allowed"
 

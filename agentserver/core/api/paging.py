@@ -136,7 +136,7 @@ class Listing:
         first = f"{self.fields[0]}__{'lte' if self.order[0].startswith('-') else 'gte'}"
         return Q(**{first: position[0]}) & reach if last else reach
 
-    # --- tokens ----------------------------------------------------------------------------------
+    # --- tokens -----------------------------------------------------------------------------
     def _encode(self, offset: int, position: Position, filters: Mapping[str, Any]) -> str:
         payload = orjson.dumps([offset, *map(_pack, position)])
         token = base64.urlsafe_b64encode(self._mac(payload, filters) + payload)

@@ -97,7 +97,7 @@ class ApiView(APIView):
         described = operation_of(getattr(self, method.lower(), None))
         return described.scope if described else None
 
-    # --- one request -----------------------------------------------------------------------------
+    # --- one request ------------------------------------------------------------------------
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {}
@@ -119,7 +119,8 @@ class ApiView(APIView):
         _check_path(request._request, kwargs)
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        allowed = ", ".join(verb.upper() for verb in VERBS if hasattr(self, verb))
+        verbs = (verb for verb in VERBS if verb in self.http_method_names and hasattr(self, verb))
+        allowed = ", ".join(verb.upper() for verb in verbs)
         raise MethodNotAllowed(f"{request.method} is not allowed here", headers={"Allow": allowed})
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
@@ -127,7 +128,7 @@ class ApiView(APIView):
         log_unexpected(exc, error, self.request._request)
         return self.error_dialect(error, self.request._request)
 
-    # --- what was sent ---------------------------------------------------------------------------
+    # --- what was sent ----------------------------------------------------------------------
     def read_body(self, model: type[Wire], *, empty: bool = False) -> Wire:
         """The JSON body as ``model``: 413, 415, 400 malformed, 422 another shape."""
         data = read_json(self.request._request, limit=self.max_body_bytes, empty=empty)

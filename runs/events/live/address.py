@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import (
+    AbstractConnection,
+    BlockingConnectionPool,
+    ConnectionPool,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
 
 CONNECT_SECONDS = 2.0
+COMMAND_SECONDS = 5.0
+READING_CONNECTIONS = 16
 
 
 class Address:
@@ -44,6 +50,15 @@ class Address:
     def _unretried(self) -> dict[str, Any]:
         # Whoever holds such a connection has its own pauses between attempts.
         return {**self.options(socket_timeout=None), "retry": Retry(NoBackoff(), 0)}
+
+    def reading_pool(self) -> BlockingConnectionPool:
+        """Connections for single commands of one loop; a burst of readers waits its turn."""
+        return BlockingConnectionPool.from_url(
+            self.url,
+            **self.options(socket_timeout=COMMAND_SECONDS),
+            max_connections=READING_CONNECTIONS,
+            timeout=COMMAND_SECONDS,
+        )
 
     async def connect(self) -> AbstractConnection:
         """An open connection of its own for the calling task, without a time limit for reads."""

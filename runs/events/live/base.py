@@ -183,7 +183,7 @@ class LiveChannel(ABC):
     async def buffered(self, run_id: str, after_seq: int) -> list[Record]:
         """Recently published records with a greater seq, ascending, committed or not.
 
-        Empty when the buffer cannot be reached; it may have holes where it was trimmed.
+        It may have holes where it was trimmed. `Unavailable` when the buffer cannot be read.
         """
 
     @abstractmethod

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COMMAND_SECONDS = 5.0
 CONFIRM_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
 BACKOFF_SECONDS = (0.05, 1.0)
@@ -42,9 +41,7 @@ class Hub:
     """
 
     def __init__(self, address: Address) -> None:
-        self.client = Redis.from_url(
-            address.url, **address.options(socket_timeout=COMMAND_SECONDS), max_connections=50
-        )
+        self.client = Redis.from_pool(address.reading_pool())
         self._address = address
         self._topics: dict[bytes, _Topic] = {}
         self._connection: AbstractConnection | None = None

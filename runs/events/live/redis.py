@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from agentserver.core.errors import Unavailable
 from agentserver.core.loops import submit
-from runs.events.live.address import Address
+from runs.events.live.address import COMMAND_SECONDS, Address
 from runs.events.live.base import (
     CONTROL,
     RESYNC,
@@ -26,7 +26,7 @@ from runs.events.live.base import (
     Subscription,
     decode_records,
 )
-from runs.events.live.hub import COMMAND_SECONDS, Hub
+from runs.events.live.hub import Hub
 from runs.events.live.publisher import Publisher
 from runs.events.types import Record
 
@@ -70,8 +70,7 @@ class RedisChannel(LiveChannel):
         try:
             entries: Any = await self._hub().client.xrange(key, min=str(after_seq + 1))
         except (RedisError, OSError) as error:
-            logger.warning("live channel: buffer not readable: %s", type(error).__name__)
-            return []
+            raise Unavailable("the live channel (Redis) does not answer") from error
         return [
             record
             for _, fields in entries

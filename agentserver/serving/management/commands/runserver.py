@@ -19,14 +19,15 @@ READY = "agentserver is ready at http://{host}:{{port}}/ (reloads on change, Ctr
 class Command(RunserverCommand):
     help = "Serves over ASGI with an embedded worker, restarting when the code changes."
 
+    addr: str
+    port: str
+
     def inner_run(self, *args: Any, **options: Any) -> None:
         autoreload.raise_last_exception()
         self.check(display_num_errors=True)
         self.check_migrations()
         seed_builtin(collect_defaults())
         try:
-            serve(
-                host=self.addr, port=int(self.port), announce=READY.format(host=self.addr)
-            )
+            serve(host=self.addr, port=int(self.port), announce=READY.format(host=self.addr))
         except KeyboardInterrupt:
             sys.exit(0)

@@ -1,0 +1,1 @@
+"""The A2A face and the client for remote agents."""

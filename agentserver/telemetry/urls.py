@@ -1,0 +1,5 @@
+from django.urls import path
+
+from agentserver.telemetry.views import Metrics
+
+urlpatterns = [path("metrics", Metrics.as_view())]

@@ -1,0 +1,1 @@
+"""The MCP face and the client for MCP servers."""

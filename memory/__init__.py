@@ -1,0 +1,1 @@
+"""Vectors, working memory and recall."""

@@ -1,0 +1,167 @@
+"""Runs and jobs as readers need them. The number of queries never depends on the size of a page."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, OuterRef, QuerySet, Subquery
+
+from agentserver.access.principal import Principal
+from agentserver.core.api.paging import CursorQuery, Listing, Page
+from runs.models import Job, Run, ToolCall
+from threads.models import Message
+from threads.selectors import ThreadFilter, page_of_threads
+
+RUNS = Listing("run", "run_", ("created_at", "id"))
+JOBS = Listing("job", "job_", ("priority", "created_at", "id"))
+# What no reader of a run is shown.
+_RUN_PAYLOADS = ("request_extras", "output")
+_CALL_PAYLOADS = ("result", "answers")
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run with the tool calls of its last two steps and the id of its newest job ("" if pruned)."""
+
+    run: Run
+    calls: Sequence[ToolCall]
+    job_id: str
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job with its run and the messages that the run was submitted with."""
+
+    job: Job
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True)
+class ThreadRuns:
+    """The runs a thread points at: executing now, unfinished (queued and waiting too), newest."""
+
+    active: Run | None
+    open: Run | None
+    latest: Run | None
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def page_of_runs(
+    *, principal: Principal, query: CursorQuery, thread_id: str | None = None, status: str = ""
+) -> Page[RunView]:
+    """The oldest first; of one thread when ``thread_id`` is given. At most five queries."""
+    rows = _visible(principal).defer(*_RUN_PAYLOADS)
+    if thread_id is not None:
+        rows = rows.filter(thread_id=thread_id)
+    if status:
+        rows = rows.filter(status=status)
+    bound = [principal.resource_id, thread_id, status]
+    page = RUNS.page(rows, query, filters={"runs": bound})
+    return Page(_views(page.rows), page.offset, page.limit, page.total, page.next_cursor)
+
+
+def view_of(run: Run) -> RunView:
+    return _views([run])[0]
+
+
+def latest_run(*, principal: Principal, thread_id: str) -> Run | None:
+    return _latest(_visible(principal).filter(thread_id=thread_id))
+
+
+def active_run(*, principal: Principal, thread_id: str) -> Run | None:
+    """The run that holds the thread (running or waiting), else the next in its queue."""
+    return _open(_visible(principal).filter(thread_id=thread_id))
+
+
+def runs_of_thread(thread_id: str) -> ThreadRuns:
+    runs = Run.objects.filter(thread_id=thread_id).defer(*_RUN_PAYLOADS)
+    unfinished = _open(runs)
+    executing = unfinished and unfinished.status == Run.Status.RUNNING
+    return ThreadRuns(
+        active=unfinished if executing else None, open=unfinished, latest=_latest(runs)
+    )
+
+
+def _visible(principal: Principal) -> QuerySet[Run]:
+    return principal.scope_queryset(Run.objects.all(), "thread__resource_id")
+
+
+def _latest(runs: QuerySet[Run]) -> Run | None:
+    return runs.order_by("-updated_at", "-created_at", "-id").first()
+
+
+def _open(runs: QuerySet[Run]) -> Run | None:
+    unfinished = runs.exclude(status=Run.Status.DONE)
+    return unfinished.order_by(F("turn").asc(nulls_last=True), "created_at", "id").first()
+
+
+def _views(runs: Sequence[Run]) -> list[RunView]:
+    ids = [run.pk for run in runs]
+    calls, jobs = _calls(ids), _newest_jobs(ids)
+    return [RunView(run, calls[run.pk], jobs.get(run.pk, "")) for run in runs]
+
+
+def _calls(run_ids: Iterable[str]) -> dict[str, list[ToolCall]]:
+    rows = ToolCall.objects.filter(run_id__in=run_ids, step__gte=F("run__steps") - 1)
+    found: dict[str, list[ToolCall]] = defaultdict(list)
+    for call in rows.defer(*_CALL_PAYLOADS).order_by("run_id", "step", "position"):
+        found[call.run_id].append(call)
+    return found
+
+
+def _newest_jobs(run_ids: Iterable[str]) -> dict[str, str]:
+    jobs = Job.objects.filter(run_id__in=run_ids).order_by("created_at", "id")
+    return dict(jobs.values_list("run_id", "pk"))
+
+
+# --- threads ---------------------------------------------------------------------------------------
+
+
+def page_of_summaries(
+    *, principal: Principal, wanted: ThreadFilter, query: CursorQuery
+) -> Page[dict[str, Any]]:
+    """Dicts of id, updated_at, title, resource_id, parent_id and the latest run's agent_id."""
+    runs = Run.objects.filter(thread_id=OuterRef("pk"))
+    newest = runs.order_by("-updated_at", "-created_at", "-id")
+    columns = {
+        "title": F("title"),
+        "resource_id": F("resource_id"),
+        "parent_id": F("parent_id"),
+        "agent_id": Subquery(newest.values("agent_id")[:1]),
+    }
+    return page_of_threads(principal=principal, wanted=wanted, query=query, columns=columns)
+
+
+# --- jobs ------------------------------------------------------------------------------------------
+
+
+def page_of_jobs(
+    *, principal: Principal, thread_id: str, query: CursorQuery, status: str = ""
+) -> Page[JobView]:
+    """All jobs of a thread that are still kept, the most urgent first. At most four queries."""
+    rows = principal.scope_queryset(
+        Job.objects.filter(thread_id=thread_id), "thread__resource_id"
+    ).select_related("run")
+    if status:
+        rows = rows.filter(state=status)
+    rows = rows.defer("run__output", "run__final_output")
+    bound = [principal.resource_id, thread_id, status]
+    page = JOBS.page(rows, query, filters={"jobs": bound})
+    messages = _input_messages([job.run for job in page.rows])
+    views = [JobView(job, messages[job.run_id]) for job in page.rows]
+    return Page(views, page.offset, page.limit, page.total, page.next_cursor)
+
+
+def _input_messages(runs: Iterable[Run]) -> dict[str, list[Message]]:
+    """By run id: the messages of its submission, without those that joined it while it ran."""
+    ranges = {run.pk: (run.input_from_seq or 0, run.input_to_seq or 0) for run in runs}
+    found: dict[str, list[Message]] = {run_id: [] for run_id in ranges}
+    rows = Message.objects.filter(run_id__in=list(ranges), step_index__isnull=True).order_by("seq")
+    for message in rows:
+        first, last = ranges[message.run_id]
+        if first <= message.seq <= last:
+            found[message.run_id].append(message)
+    return found
