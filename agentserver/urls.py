@@ -1,16 +1,19 @@
 """Every URL of the server."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
-    # path("", include("agentserver.core.api.urls")),
-    # path("", include("agentserver.telemetry.urls")),
-    # path("v1/", include("runs.api.urls")),
-    # path("v1/", include("threads.api.urls")),
-    # path("events/", include("runs.events.eventstream_urls")),
+    path("", include("agentserver.core.api.urls")),
+    path("", include("agentserver.telemetry.urls")),
+    # The order counts: what runs add to a thread's routes stands before the bare thread.
+    path("v1/", include("runs.api.urls")),
+    path("v1/", include("threads.api.urls")),
+    path("events/", include("runs.events.eventstream_urls")),
     path("admin/", admin.site.urls),
 ]
 
-# handler404 = "agentserver.core.api.errors.not_found"
-# handler500 = "agentserver.core.api.errors.server_error"
+handler400 = "agentserver.core.api.errors.bad_request"
+handler403 = "agentserver.core.api.errors.permission_denied"
+handler404 = "agentserver.core.api.errors.not_found"
+handler500 = "agentserver.core.api.errors.server_error"

@@ -7,7 +7,7 @@ from agentserver.core import loops
 from agentserver.core.api import health
 from runs.events.live import channel
 
-SECONDS = 4.0
+SECONDS = 4
 
 
 def register() -> None:

@@ -4,11 +4,10 @@ Committed events are the one place where everything a run did passes exactly onc
 worker wrote is not counted, and what was tried again is.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from agentserver.core.clock import to_ms
@@ -45,8 +44,7 @@ _OUTPUT = (TextStarted, ReasoningStarted, ToolCallStarted)
 
 def observe_claimed(job: Job) -> None:
     """A job that was just claimed (`Job.updated_at` is the moment of the claim)."""
-    waited: timedelta = job.updated_at - job.available_at
-    observe_claim(waited.total_seconds())
+    observe_claim((job.updated_at - job.available_at).total_seconds())
 
 
 def observe_committed(run: Run, records: Sequence[Record]) -> None:

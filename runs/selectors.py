@@ -22,7 +22,7 @@ _CALL_PAYLOADS = ("result", "answers")
 
 @dataclass(frozen=True)
 class RunView:
-    """A run with the tool calls of its last two steps and the id of its newest job ("" if pruned)."""
+    """A run, the tool calls of its last two steps, and the id of its newest job ("" if pruned)."""
 
     run: Run
     calls: Sequence[ToolCall]
@@ -46,7 +46,7 @@ class ThreadRuns:
     latest: Run | None
 
 
-# --- runs ------------------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------------
 
 
 def page_of_runs(
@@ -72,7 +72,7 @@ def latest_run(*, principal: Principal, thread_id: str) -> Run | None:
 
 
 def active_run(*, principal: Principal, thread_id: str) -> Run | None:
-    """The run that holds the thread (running or waiting), else the next in its queue."""
+    """The run that holds the thread (running or waiting), else the oldest queued one."""
     return _open(_visible(principal).filter(thread_id=thread_id))
 
 
@@ -117,7 +117,7 @@ def _newest_jobs(run_ids: Iterable[str]) -> dict[str, str]:
     return dict(jobs.values_list("run_id", "pk"))
 
 
-# --- threads ---------------------------------------------------------------------------------------
+# --- threads --------------------------------------------------------------------------------------
 
 
 def page_of_summaries(
@@ -135,7 +135,7 @@ def page_of_summaries(
     return page_of_threads(principal=principal, wanted=wanted, query=query, columns=columns)
 
 
-# --- jobs ------------------------------------------------------------------------------------------
+# --- jobs -----------------------------------------------------------------------------------------
 
 
 def page_of_jobs(

@@ -11,7 +11,8 @@ from threads.querysets import MessageQuerySet, ThreadQuerySet
 class Thread(models.Model):
     """A conversation. `custom` is the caller's free map, `state` is shared with its agents.
 
-    `message_seq` is the number of the last message that was appended (see `Message.seq`).
+    `message_seq` is the number of the last message that was appended (see `Message.seq`);
+    `has_summary` says that a run compacted the conversation.
     """
 
     id = models.CharField(primary_key=True, max_length=MAX_LENGTH, default=new_id)
@@ -23,6 +24,7 @@ class Thread(models.Model):
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
     )
     message_seq = models.BigIntegerField(default=0)
+    has_summary = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=now)
     updated_at = models.DateTimeField(default=now)
 

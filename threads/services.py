@@ -6,8 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from agentserver.access.principal import Principal
 from agentserver.core.clock import now
@@ -89,7 +88,7 @@ def create_thread(
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def ensure_thread(
     *,
     principal: Principal,
@@ -110,6 +109,9 @@ def ensure_thread(
         check_parent(principal=principal, thread_id=wanted, parent_id=parent_id)
     resource = principal.resource_for_new(resource_id)
     draft = Thread(pk=wanted, resource_id=resource, parent_id=parent_id)
+    if thread_id is None:
+        draft.save(force_insert=True)
+        return draft, True
     # Another transaction may insert the same id first: this waits for it instead of failing.
     Thread.objects.bulk_create([draft], ignore_conflicts=True)
     stored = Thread.objects.get(pk=wanted)
@@ -161,23 +163,29 @@ def delete_threads(*, ids: Collection[str]) -> int:
 
 
 # --- messages ------------------------------------------------------------------------------------
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def append_messages(
-    *, thread: Thread, messages: Sequence[NewMessage], run_id: str = "", turn: int | None = None
+    *,
+    thread: Thread,
+    messages: Sequence[NewMessage],
+    run_id: str = "",
+    turn: int | None = None,
+    all_new: bool = False,
+    **columns: Any,
 ) -> Appended:
     """Appends each message once per (thread, id), however often and from wherever it is sent.
 
     Locks the thread row to the end of the caller's transaction. Raises `NotFound` when the thread
-    is gone: appending never brings a deleted thread back.
+    is gone: appending never brings a deleted thread back. ``all_new`` promises that no id can be
+    there already; ``columns`` of the thread are written along.
     """
     fresh = {message.id: message for message in messages}
     if not fresh:
         return Appended([], [])
-    _touch(thread, message_seq=F("message_seq") + len(fresh))
-    known = {row.message_id: row for row in thread.messages.filter(message_id__in=list(fresh))}
+    last = _advance(thread, len(fresh), columns)
+    known = {} if all_new else _known(thread, list(fresh))
     if known:
-        _touch(thread, message_seq=F("message_seq") - len(known))
-    last = Thread.objects.values_list("message_seq", flat=True).get(pk=thread.pk)
+        last = _advance(thread, -len(known), {})
     new = [message for message in fresh.values() if message.id not in known]
     first = last - len(new) + 1
     rows = [
@@ -186,6 +194,31 @@ def append_messages(
     ]
     thread.message_seq = last
     return Appended(Message.objects.bulk_create(rows), list(known.values()))
+
+
+def _known(thread: Thread, ids: list[str]) -> dict[str, Message]:
+    return {row.message_id: row for row in thread.messages.filter(message_id__in=ids)}
+
+
+def _advance(thread: Thread, count: int, columns: Mapping[str, Any]) -> int:
+    """Moves the thread's message counter and returns it; one statement, which locks the row."""
+    values = {"updated_at": now(), **columns}
+    fields = [Thread._meta.get_field(name) for name in values]
+    adapted = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields, values.values(), strict=True)
+    ]
+    assignments = "".join(f", {field.column} = %s" for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {Thread._meta.db_table} SET message_seq = message_seq + %s{assignments}"  # noqa: S608 - names of our own columns
+            " WHERE id = %s RETURNING message_seq",
+            [count, *adapted, thread.pk],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise thread_not_found(thread.pk)
+    return int(row[0])
 
 
 def _touch(thread: Thread, **columns: Any) -> None:

@@ -1,7 +1,7 @@
 """What workers report. Nothing here blocks, raises or touches a database."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 
 from prometheus_client import Counter, Histogram
 
@@ -63,11 +63,11 @@ def observe_run_finished(*, outcome: str, seconds: float | None) -> None:
         RUN_DURATION.observe(max(0.0, seconds))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _duration(model: str) -> Histogram:
     return INFERENCE_DURATION.labels(model)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tokens(model: str, kind: str) -> Counter:
     return INFERENCE_TOKENS.labels(model, kind)

@@ -9,11 +9,16 @@ import os
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
+import prometheus_client.multiprocess
 from django.core.exceptions import ImproperlyConfigured
-from prometheus_client import disable_created_metrics, multiprocess, values
+from prometheus_client.registry import Collector
 
 from agentserver.core import env
+
+# Parts of the library have no types.
+_prometheus: Any = prometheus_client
 
 _HOST = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())
 _LIVE_FILE = re.compile(r"gauge_live[a-z]*_(?P<owner>.+-(?P<pid>\d+)-(?P<started>\d+))\.db")
@@ -25,9 +30,15 @@ def shared_folder() -> Path | None:
     return Path(folder) if folder else None
 
 
+def all_processes(folder: Path) -> Collector:
+    """The metrics of every process that shares the folder, added up."""
+    collector: Collector = _prometheus.multiprocess.MultiProcessCollector(None, path=str(folder))
+    return collector
+
+
 def install() -> None:
     """Chooses how metrics store their values; to be called before the first metric is made."""
-    disable_created_metrics()
+    _prometheus.disable_created_metrics()
     folder = shared_folder()
     if folder is None:
         return
@@ -37,7 +48,7 @@ def install() -> None:
         raise ImproperlyConfigured(
             f"PROMETHEUS_MULTIPROC_DIR cannot be made: {error.strerror}"
         ) from error
-    values.ValueClass = values.MultiProcessValue(Identity())
+    _prometheus.values.ValueClass = _prometheus.values.MultiProcessValue(Identity())
 
 
 class Identity:
@@ -74,7 +85,7 @@ def forget_dead(folder: Path) -> None:
     for file in folder.glob(f"gauge_live*_{_HOST}-*.db"):
         match = _LIVE_FILE.fullmatch(file.name)
         if match and not _runs(int(match["pid"]), int(match["started"])):
-            multiprocess.mark_process_dead(match["owner"], str(folder))
+            _prometheus.multiprocess.mark_process_dead(match["owner"], str(folder))
 
 
 def _runs(pid: int, start: int) -> bool:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 from django.http import HttpResponse
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
@@ -31,9 +30,7 @@ def _instruments() -> Iterable[Metric]:
     if folder is None:
         return REGISTRY.collect()
     processes.forget_dead(folder)
-    shared = CollectorRegistry()
-    MultiProcessCollector(shared, path=str(folder))
-    return shared.collect()
+    return processes.all_processes(folder).collect()
 
 
 class Metrics(ApiView):

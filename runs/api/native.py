@@ -10,7 +10,7 @@ and ``stream_reset`` (what the open step has shown is void, it starts again).
 before each ``run_finish``, and says what the run's record says in ``state``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,10 +52,10 @@ SUSPENDED = Termination(type="suspended")
 class Position:
     """What the encoder knows after an event, as a value: a `StepReset` goes back to an earlier one.
 
-    `step` is the number of the open or last step, `steps` counts completed ones. `awaited` are calls
-    the model began whose arguments have not been announced; `held` is the report of their
-    inference, which follows them on the wire although it precedes them in the log. `ids` are those of
-    the run and its thread.
+    `step` is the number of the open or last step, `steps` counts completed ones. `awaited` are
+    calls the model began whose arguments have not been announced; `held` is the report of their
+    inference, which follows them on the wire although it precedes them in the log. `ids` are those
+    of the run and its thread.
     """
 
     seq: int = 0
@@ -81,38 +81,36 @@ class Position:
 class NativeEncoder:
     """Translates the records of one run, given in order from its first.
 
-    A stream that starts in the middle feeds the encoder everything before its start and drops what
-    that yields; from there on it says exactly what an uninterrupted stream would have said.
+    A stream that starts in the middle gives its position as ``after_seq``: what comes up to there
+    is only remembered, and from there on the encoder says exactly what it would have said to
+    somebody who watched from the beginning.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, *, after_seq: int = 0) -> None:
         self.run_id = run_id
+        self._after_seq = after_seq
         self._now = Position()
         self._past: list[Position] = [self._now]
+        self._last = 0
         self._shown = 0
 
     def encode(self, record: Record) -> list[Payload]:
         """The native events of one record; often one, sometimes none, at most four."""
+        if self._last < self._after_seq < record.seq:
+            # The reader saw what a dead attempt said last, which is in no log.
+            self._shown = self._after_seq
+        self._last = record.seq
         payloads = self._release(record) + self._translate(record)
         if payloads and not isinstance(record.event, StepReset):
             self._shown = record.seq
-        return payloads
+        return payloads if record.seq > self._after_seq else []
 
     def frames(self, record: Record) -> bytes:
         """`encode` as server-sent events in one piece, so that no connection ends between them.
 
         Only the last carries an id: it says that all of the record has been received.
         """
-        payloads = self.encode(record)
-        if not payloads:
-            return b""
-        *others, last = [encode(payload) for payload in payloads]
-        position = cursor.encode_run(self.run_id, record.seq)
-        return b"".join(frame(data) for data in others) + frame(last, id=position)
-
-    def saw(self, seq: int) -> None:
-        """The reader has seen events up to ``seq`` that are in no log: a dead attempt's."""
-        self._shown = max(self._shown, seq)
+        return as_frames(self.encode(record), position=cursor.encode_run(self.run_id, record.seq))
 
     # --- one event -----------------------------------------------------------------------------
 
@@ -280,6 +278,14 @@ class NativeEncoder:
         lifecycle = Lifecycle(self.run_id, now.status, now.reason, record.at, now.steps)
         state = run_state(lifecycle, now.calls, revision=record.seq)
         return {"event_type": "state_snapshot", "snapshot": state}
+
+
+def as_frames(bodies: Sequence[Payload], *, position: str) -> bytes:
+    """Data-only frames in one piece; the last one says how far the reader has got."""
+    if not bodies:
+        return b""
+    *others, last = [encode(body) for body in bodies]
+    return b"".join(frame(data) for data in others) + frame(last, id=position)
 
 
 def _ended(call: CallState, *, at: int) -> CallState:

@@ -135,11 +135,11 @@ def ticket_body(suspension: Suspension) -> Json:
     }
 
 
-# --- terminations ----------------------------------------------------------------------------------
+# --- terminations ---------------------------------------------------------------------------------
 
 
 def full_code(run: Run) -> str | None:
-    """The termination code as callers know it: ``blocked:<reason>`` where the row keeps both apart."""
+    """The code as callers know it: ``blocked:<reason>`` where the row keeps both apart."""
     if run.termination_code == "blocked":
         return f"blocked:{run.termination_detail}"
     return run.termination_code or None

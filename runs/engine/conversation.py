@@ -39,7 +39,7 @@ class Entry:
 def load(run: Run) -> list[Entry]:
     """What ``run`` may read: everything up to its own turn, from the newest summary on."""
     rows = Message.objects.filter(thread_id=run.thread_id).until_turn(run.turn or 0)
-    summary = _newest_summary(run)
+    summary = _newest_summary(run) if run.thread.has_summary else None
     if summary:
         rows = rows.filter(_after(summary.metadata[SUMMARY])).exclude(pk=summary.pk)
     entries = [_entry(row) for row in rows]

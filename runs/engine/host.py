@@ -23,11 +23,12 @@ from runs import dispatch, metrics
 from runs.engine import assembly
 from runs.engine.endings import Exit
 from runs.engine.session import Draining, LostRun, Session, Stopped
+from runs.events.changes import announce_change
 from runs.events.live import channel
 from runs.mailbox import claim as claims
 from runs.mailbox import families, sweep
 from runs.mailbox.claim import Claim
-from runs.providers.client import close_clients
+from runs.providers import close_clients
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,7 @@ class Host:
         metrics.observe_claimed(claim.job)
         turn = {"run_id": claim.run.pk, "turn": claim.run.turn}
         session.channel.notify_thread(claim.run.thread_id, turn)
+        announce_change("runs", claim.run.pk, thread_id=claim.run.thread_id, event="run_started")
         try:
             rest = await self._run(session)
         finally:

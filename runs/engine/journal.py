@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from agentserver.core.clock import now
+from runs.engine.conversation import SUMMARY
 from runs.engine.session import LostRun
 from runs.events import log
 from runs.events.types import Record, Termination
@@ -142,13 +143,15 @@ def _waiting() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends. `unless_input`: not when messages for it came in meanwhile."""
+    """How a run ends. `unless_input`: not when messages for it came in meanwhile. `had_calls` may
+    be false only for a run that never made a tool call, which saves looking for open ones."""
 
     termination: Termination
     response: str | None = None
     output: Any = None
     dead: bool = False
     unless_input: bool = False
+    had_calls: bool = True
 
 
 def finish(commit: Commit, ending: Ending) -> bool:
@@ -160,11 +163,10 @@ def finish(commit: Commit, ending: Ending) -> bool:
             raise LostRun
         if ending.unless_input and RunInput.objects.filter(run=run, taken_at=None).exists():
             raise InputArrived
-        _cancel_open_calls(run)
+        if ending.had_calls:
+            _close_leftovers(run)
         _write(commit, **_done(ending))
         _settle(commit.claim, ending)
-        # A continuation queued for a decision that was already taken up has nothing left to do.
-        Job.objects.filter(run=run, state=Job.State.QUEUED).update(state=Job.State.ACCEPTED)
         lane.holder_id = ""
         lanes.refresh(lane)
     return lane.ready_at is not None
@@ -192,9 +194,11 @@ def _settle(claim: Claim, ending: Ending) -> None:
         raise LostRun
 
 
-def _cancel_open_calls(run: Run) -> None:
+def _close_leftovers(run: Run) -> None:
+    """Calls that will not be finished, and a continuation whose decision was already taken up."""
     unfinished = ToolCall.objects.filter(run=run).exclude(status__in=ToolCall.FINAL)
     unfinished.update(status=ToolCall.Status.CANCELLED, updated_at=now())
+    Job.objects.filter(run=run, state=Job.State.QUEUED).update(state=Job.State.ACCEPTED)
 
 
 def retry_later(commit: Commit, *, error: str, delay: float | None) -> bool:
@@ -249,9 +253,18 @@ def _write(commit: Commit, **changes: Any) -> None:
     _guard(run.pk, run.attempt, updated_at=moment, **commit.totals.columns(), **last, **changes)
     if commit.records:
         log.append_segment(run.pk, commit.records)
-    _touch_thread(commit, moment)
+    columns = _thread_columns(commit)
     if commit.messages:
-        append_messages(thread=run.thread, messages=commit.messages, run_id=run.pk, turn=run.turn)
+        append_messages(
+            thread=run.thread,
+            messages=commit.messages,
+            run_id=run.pk,
+            turn=run.turn,
+            all_new=True,
+            **columns,
+        )
+    else:
+        Thread.objects.filter(pk=run.thread_id).update(updated_at=moment, **columns)
     for message in commit.replacements:
         replace_message(thread=run.thread, message=message)
 
@@ -262,8 +275,9 @@ def _guard(run_id: str, attempt: int, **changes: Any) -> None:
         raise LostRun
 
 
-def _touch_thread(commit: Commit, moment: Any) -> None:
-    changes = {"updated_at": moment}
-    if commit.state_changed:
-        changes["state"] = commit.state
-    Thread.objects.filter(pk=commit.claim.run.thread_id).update(**changes)
+def _thread_columns(commit: Commit) -> dict[str, Any]:
+    """What changes on the thread besides its messages."""
+    columns: dict[str, Any] = {"state": commit.state} if commit.state_changed else {}
+    if any(SUMMARY in message.metadata for message in commit.messages):
+        columns["has_summary"] = commit.claim.run.thread.has_summary = True
+    return columns

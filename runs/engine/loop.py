@@ -63,19 +63,17 @@ class Loop:
         run = self.session.claim.run
         await self.recorder.load()
         crashed = run.seq_floor > run.last_seq
-        if crashed:
-            self.recorder.reset_step("the previous worker went away")
-        self.session.emit(
-            RunStarted(
-                thread_id=run.thread_id,
-                run_id=run.pk,
-                agent_id=run.agent_id,
-                parent_run_id=run.parent_id,
-                attempt=run.attempt,
-                cause=self._cause(crashed=crashed),
-                input_message_ids=[] if run.last_seq else self._input_ids(),
-            )
+        started = RunStarted(
+            thread_id=run.thread_id,
+            run_id=run.pk,
+            agent_id=run.agent_id,
+            parent_run_id=run.parent_id,
+            attempt=run.attempt,
+            cause=self._cause(crashed=crashed),
+            input_message_ids=[] if run.last_seq else self._input_ids(),
         )
+        lost = [self.recorder.reset("the previous worker went away")] if crashed else []
+        self.session.emit_together([*lost, started])
         if run.attempt > 1:
             await self._adopt()
         self.recorder.step_is_open = bool(self.open_calls)
@@ -125,10 +123,13 @@ class Loop:
             await self._open_step(answer, message)
             return None
         self.recorder.count_step()
-        termination = self.limits.after_answer() or NATURAL
-        return await end(
-            self.recorder, Ending(termination, response=answer.text, unless_input=True), [message]
+        ending = Ending(
+            self.limits.after_answer() or NATURAL,
+            response=answer.text,
+            unless_input=True,
+            had_calls=self.session.attempt > 1 or self.recorder.step > 1,
         )
+        return await end(self.recorder, ending, [message])
 
     async def _take_input(self) -> None:
         if not self.session.inbox_hint:
@@ -157,7 +158,7 @@ class Loop:
         return NewMessage(
             id=answer.message_id,
             role="assistant",
-            content=answer.content or [{"type": "text", "text": ""}],
+            content=answer.content,
             tool_calls=[
                 {"id": call.id, "name": call.name, "arguments": call.arguments}
                 for call in answer.calls

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from runs.engine.conversation import Entry, load
 from runs.engine.journal import Commit, Totals
 from runs.engine.session import Session
+from runs.events.changes import announce_change
 from runs.events.types import AnyEvent, Record, StateDelta, StateSnapshot, StepFinished, StepReset
 from runs.metrics import observe_committed
 from runs.tools.json_patch import PatchError, apply_patch
@@ -57,10 +58,11 @@ class Recorder:
 
     def reset_step(self, reason: str) -> None:
         """Voids what was shown since the last commit."""
-        self.session.emit(
-            StepReset(step=self.step, after_seq=self.session.committed_seq, reason=reason)
-        )
+        self.session.emit(self.reset(reason))
         self.step_is_open = False
+
+    def reset(self, reason: str) -> StepReset:
+        return StepReset(step=self.step, after_seq=self.session.committed_seq, reason=reason)
 
     def emit(self, event: AnyEvent) -> None:
         """An event of a tool: changes of the shared state are kept for the next commit."""
@@ -83,7 +85,9 @@ class Recorder:
     async def publish(self, last: Record) -> None:
         """Shows a committed end and sees it off."""
         session = self.session
-        session.channel.publish(session.run_id, session.claim.run.thread_id, [last])
+        thread_id = session.claim.run.thread_id
+        session.channel.publish(session.run_id, thread_id, [last])
+        announce_change("runs", session.run_id, thread_id=thread_id, event=last.event.type)
         await session.channel.flush(session.run_id)
 
     # --- rows -------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class Session:
     run_in_thread: RunInThread
     records: list[Record] = field(default_factory=list)
     stop_reason: type[Exception] | None = None
-    inbox_hint: bool = True
+    inbox_hint: bool = False
     committed_seq: int = 0
     _current: "asyncio.Task[Any] | None" = None
     _next_seq: int = 0
@@ -52,6 +52,8 @@ class Session:
     def __post_init__(self) -> None:
         self._next_seq = self.claim.run.next_seq()
         self.committed_seq = self.claim.run.last_seq
+        # Input for a first attempt is announced, or found when the run is about to end.
+        self.inbox_hint = self.claim.run.attempt > 1
 
     @property
     def agent(self) -> AgentSpec:
@@ -73,6 +75,11 @@ class Session:
     def emit(self, event: AnyEvent) -> None:
         """Numbers an event and shows it to viewers now; it becomes durable with the next commit."""
         self.channel.publish(self.run_id, self.claim.run.thread_id, [self.note(event)])
+
+    def emit_together(self, events: Sequence[AnyEvent]) -> None:
+        """Shows several events at once: a viewer gets all of them or none."""
+        records = [self.note(event) for event in events]
+        self.channel.publish(self.run_id, self.claim.run.thread_id, records)
 
     def note(self, event: AnyEvent) -> Record:
         """Numbers an event without showing it: the ends of a run are published once committed."""

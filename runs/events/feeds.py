@@ -27,14 +27,6 @@ WAKE_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 
 
-def announce_change(kind: str, identifier: str, **what: str | int | None) -> None:
-    """Tell live pages that a row changed: `kind` is ``runs``, ``threads`` or ``mailbox``.
-
-    Call it after commit. Never blocks, never raises.
-    """
-    channel().notify(CHANGES, {"channel": kind, "id": identifier, **what})
-
-
 async def fed(
     frames: AsyncGenerator[str | bytes, None], channels: Iterable[str]
 ) -> AsyncGenerator[bytes, None]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -39,7 +40,7 @@ def claim(*, worker: str, limit: int) -> list[Claim]:
         jobs = _queued([lane.next_job_id for lane in ready])
         _mend(ready, jobs)
         token = new_id()
-        _mark(jobs, worker=worker, token=token)
+        _mark(jobs, worker=worker, token=token, turns={lane.pk: lane.turn for lane in ready})
         return [Claim(job=job, run=job.run, token=token) for job in jobs]
 
 
@@ -58,14 +59,23 @@ def _queued(job_ids: list[str]) -> list[Job]:
     return list(jobs.select_related("run", "run__thread"))
 
 
-def _mark(jobs: list[Job], *, worker: str, token: str) -> None:
+def _mark(jobs: list[Job], *, worker: str, token: str, turns: dict[str, int]) -> None:
+    """Statements per batch, not per job: claims are the engine's heartbeat."""
     if not jobs:
         return
-    _claim_jobs(jobs, worker=worker, token=token)
     fresh = [job for job in jobs if job.run.turn is None]
-    _give_turns(fresh)
-    _start_runs(jobs)
-    _hold_lanes(jobs, fresh)
+    again = [job for job in jobs if job.run.turn is not None]
+    for job in fresh:
+        job.run.turn = turns[job.thread_id] + 1
+    _claim_jobs(jobs, worker=worker, token=token)
+    if fresh:
+        lane_turn = Subquery(Lane.objects.filter(pk=OuterRef("thread_id")).values("turn")[:1])
+        _start_runs(fresh, turn=lane_turn + 1)
+        _show_input(fresh)
+        _hold_lanes(fresh, turn=F("turn") + 1)
+    if again:
+        _start_runs(again)
+        _hold_lanes(again)
 
 
 def _claim_jobs(jobs: list[Job], *, worker: str, token: str) -> None:
@@ -83,23 +93,7 @@ def _claim_jobs(jobs: list[Job], *, worker: str, token: str) -> None:
             setattr(job, name, value)
 
 
-def _give_turns(fresh: list[Job]) -> None:
-    """First claims only: the run's turn, then its input messages', follow the lane's counter."""
-    if not fresh:
-        return
-    turns = dict(
-        Lane.objects.filter(pk__in=[job.thread_id for job in fresh]).values_list("pk", "turn")
-    )
-    for job in fresh:
-        job.run.turn = turns[job.thread_id] + 1
-    run_turn = Subquery(Run.objects.filter(pk=OuterRef("run_id")).values("turn")[:1])
-    lane_turn = Subquery(Lane.objects.filter(pk=OuterRef("thread_id")).values("turn")[:1])
-    run_ids = [job.run_id for job in fresh]
-    Run.objects.filter(pk__in=run_ids).update(turn=lane_turn + 1)
-    Message.objects.filter(run_id__in=run_ids, turn__isnull=True).update(turn=run_turn)
-
-
-def _start_runs(jobs: list[Job]) -> None:
+def _start_runs(jobs: list[Job], **columns: Any) -> None:
     moment = now()
     Run.objects.filter(pk__in=[job.run_id for job in jobs]).update(
         status=Run.Status.RUNNING,
@@ -107,6 +101,7 @@ def _start_runs(jobs: list[Job]) -> None:
         attempt=F("attempt") + 1,
         started_at=Coalesce("started_at", moment),
         updated_at=moment,
+        **columns,
     )
     for job in jobs:
         job.run.status = Run.Status.RUNNING
@@ -114,18 +109,17 @@ def _start_runs(jobs: list[Job]) -> None:
         job.run.started_at = job.run.started_at or moment
 
 
-def _hold_lanes(jobs: list[Job], fresh: list[Job]) -> None:
+def _show_input(fresh: list[Job]) -> None:
+    """The input of a run that begins takes the run's turn: from now on it can be read."""
+    run_turn = Subquery(Run.objects.filter(pk=OuterRef("run_id")).values("turn")[:1])
+    hidden = Message.objects.filter(run_id__in=[job.run_id for job in fresh], turn__isnull=True)
+    hidden.update(turn=run_turn)
+
+
+def _hold_lanes(jobs: list[Job], **columns: Any) -> None:
     run_of_next = Subquery(Job.objects.filter(pk=OuterRef("next_job_id")).values("run_id")[:1])
-    lanes_held = Lane.objects.filter(pk__in=[job.thread_id for job in jobs])
-    newcomers = {job.thread_id for job in fresh}
-    for threads, step in (
-        (newcomers, 1),
-        ({job.thread_id for job in jobs} - newcomers, 0),
-    ):
-        if threads:
-            lanes_held.filter(pk__in=threads).update(
-                holder_id=run_of_next, turn=F("turn") + step, ready_at=None
-            )
+    held = Lane.objects.filter(pk__in=[job.thread_id for job in jobs])
+    held.update(holder_id=run_of_next, ready_at=None, **columns)
 
 
 def renew(*, claims: dict[str, str]) -> tuple[set[str], set[str]]:

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from agentserver.core.clock import now, now_ms
 from runs.events import log
+from runs.events.changes import announce_change
 from runs.events.live import channel
 from runs.events.types import AnyEvent, Record, RunFinished, Termination, ToolCallFinished
 from runs.mailbox import families
@@ -115,4 +116,5 @@ def announce(run: Run, records: Sequence[Record]) -> None:
     live = channel()
     live.publish(run.pk, run.thread_id, records)
     live.notify_thread(run.thread_id, {"run_id": run.pk, "turn": run.turn})
+    announce_change("runs", run.pk, thread_id=run.thread_id, event=records[-1].event.type)
     observe_committed(run, records)

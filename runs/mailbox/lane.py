@@ -13,11 +13,26 @@ from threads.models import Thread
 FAIR_SLICE_MS = 100
 FAIR_DEPTH = 300
 
+COLUMNS = (
+    "generation",
+    "turn",
+    "holder_id",
+    "next_job_id",
+    "ready_at",
+    "priority",
+    "fair_at",
+)
 BUSY = Q(ready_at__isnull=False) | ~Q(holder_id="")
 
 
-def lock(thread: Thread) -> Lane:
-    """The thread's lane, locked until the transaction ends; made at first use."""
+def lock(thread: Thread, *, fresh: bool = False) -> Lane:
+    """The thread's lane, locked until the transaction ends; made at first use.
+
+    A thread made in this very transaction (``fresh``) has a lane that nobody else can see: it is
+    inserted by the first `admit` or `refresh`.
+    """
+    if fresh:
+        return Lane(thread=thread, resource_id=thread.resource_id)
     lane = Lane.objects.select_for_update().filter(pk=thread.pk).first()
     return lane or _create(thread)
 
@@ -56,8 +71,23 @@ def next_job(lane: Lane) -> Job | None:
 
 
 def admit(lane: Lane, job: Job) -> None:
-    """`refresh` for a job just queued behind nothing: saves the look at the queue."""
-    _point_at(lane, job)
+    """`refresh` for a start that was just queued: no look at the rest of the queue is needed."""
+    waits = lane.holder_id or (lane.ready_at and lane.priority <= job.priority)
+    if not waits:
+        _point_at(lane, job)
+    _save(lane)
+
+
+def is_idle(lane: Lane) -> bool:
+    """Nothing runs, waits or is queued on the thread."""
+    return not lane.holder_id and lane.ready_at is None
+
+
+def _save(lane: Lane) -> None:
+    if lane._state.adding:
+        lane.save(force_insert=True)
+    else:
+        lane.save(update_fields=COLUMNS)
 
 
 def _point_at(lane: Lane, job: Job | None) -> None:

@@ -42,12 +42,14 @@ class Queued:
     job: Job
 
 
-def insert_run(*, thread: Thread, lane: Lane, request: RunRequest) -> Queued:
+def insert_run(
+    *, thread: Thread, lane: Lane, request: RunRequest, fresh_thread: bool = False
+) -> Queued:
     """Appends the input, creates the run (``created``) and its job, and puts it in line.
 
     The caller holds the lane's lock and dispatches on commit.
     """
-    run = _create_run(thread, request)
+    run = _create_run(thread, request, fresh_thread)
     job = _enqueue(lane, run, request)
     return Queued(run=run, job=job)
 
@@ -62,9 +64,9 @@ def insert_resume(*, lane: Lane, run: Run) -> Job:
     return job
 
 
-def _create_run(thread: Thread, request: RunRequest) -> Run:
+def _create_run(thread: Thread, request: RunRequest, fresh_thread: bool) -> Run:
     appended = append_messages(
-        thread=thread, messages=request.messages, run_id=request.run_id, turn=None
+        thread=thread, messages=request.messages, run_id=request.run_id, all_new=fresh_thread
     )
     seqs = [message.seq for message in appended.rows]
     return Run.objects.create(
@@ -97,5 +99,5 @@ def _enqueue(lane: Lane, run: Run, request: RunRequest) -> Job:
         if not request.dedupe_key:
             raise
         raise Conflict(f"job already exists: {request.dedupe_key}", code="duplicate") from error
-    lanes.refresh(lane)
+    lanes.admit(lane, job)
     return job

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, Literal
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from agentserver.core.ids import new_id
 from config import registry as registries
 from runs import dispatch
 from runs.events import log
+from runs.events.changes import announce_change
 from runs.events.live import channel
 from runs.mailbox import lane as lanes
 from runs.mailbox import stop
@@ -147,11 +149,14 @@ def _submit(request: Input, *, foreground: bool = False) -> Submitted:
 @transaction.atomic
 def _attempt(request: Input) -> "Submitted | Run":
     """The submission, or the run that has to let go of the thread first (nothing stored then)."""
-    thread = _thread(request)
-    lane = lanes.lock(thread)
+    thread, fresh = _thread(request)
+    lane = lanes.lock(thread, fresh=fresh)
+    if lanes.is_idle(lane) and request.mode not in {Mode.RESUME, Mode.ROLLBACK}:
+        lane.generation += request.mode is Mode.INTERRUPT
+        return _insert(thread, lane, request, fresh=fresh)
     holder = _holder(lane)
     match request.mode:
-        case Mode.REJECT if lane.holder_id or lane.ready_at:
+        case Mode.REJECT:
             raise _busy()
         case Mode.STEER if holder and holder.status == Run.Status.RUNNING:
             return _steer(thread, holder, request)
@@ -164,31 +169,38 @@ def _attempt(request: Input) -> "Submitted | Run":
     return _insert(thread, lane, request)
 
 
-def _thread(request: Input) -> Thread:
+def _thread(request: Input) -> tuple[Thread, bool]:
+    """The thread, and whether this submission made it."""
     if request.must_exist:
         found = Thread.objects.filter(pk=request.thread_id).first()
         if found is None or not request.principal.can_see(found.resource_id):
             raise NotFound(f"thread not found: {request.thread_id}")
-        return found
-    thread, _ = ensure_thread(
+        return found, False
+    return ensure_thread(
         principal=request.principal,
         thread_id=request.thread_id,
         resource_id=request.resource_id,
         parent_id=request.parent_thread_id,
     )
-    return thread
 
 
 def _holder(lane: Lane) -> Run | None:
     return Run.objects.filter(pk=lane.holder_id).first() if lane.holder_id else None
 
 
-def _insert(thread: Thread, lane: Lane, request: Input) -> Submitted:
-    queued = insert_run(thread=thread, lane=lane, request=_run_request(request))
+def _insert(thread: Thread, lane: Lane, request: Input, *, fresh: bool = False) -> Submitted:
+    queued = insert_run(thread=thread, lane=lane, request=_run_request(request), fresh_thread=fresh)
     _remember(request, queued)
     dispatch.on_commit()
+    transaction.on_commit(partial(_announce, queued))
     first = lane.next_job_id == queued.job.pk
     return Submitted(thread.pk, queued.run, queued.job, "running" if first else "queued")
+
+
+def _announce(queued: Queued) -> None:
+    run = queued.run
+    announce_change("runs", run.pk, thread_id=run.thread_id, event="run_queued")
+    announce_change("mailbox", queued.job.pk, thread_id=run.thread_id)
 
 
 def _run_request(request: Input) -> RunRequest:

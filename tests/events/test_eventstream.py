@@ -14,8 +14,8 @@ from django_eventstream.storage import EventDoesNotExist
 
 from agentserver.core.sse import EventStreamResponse
 from runs.events import eventstream_urls
+from runs.events.changes import announce_change
 from runs.events.eventstream import LogStorage
-from runs.events.feeds import announce_change
 from runs.events.live import LiveChannel
 from tests.events.samples import commit, make_run, whole_run
 from threads.models import Thread
