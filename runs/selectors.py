@@ -123,13 +123,14 @@ def _newest_jobs(run_ids: Iterable[str]) -> dict[str, str]:
 def page_of_summaries(
     *, principal: Principal, wanted: ThreadFilter, query: CursorQuery
 ) -> Page[dict[str, Any]]:
-    """Dicts of id, updated_at, title, resource_id, parent_id and the latest run's agent_id."""
+    """Dicts of id, updated_at, name (the title), resource, parent_thread_id, and agent_id of the
+    thread's latest run."""
     runs = Run.objects.filter(thread_id=OuterRef("pk"))
     newest = runs.order_by("-updated_at", "-created_at", "-id")
     columns = {
-        "title": F("title"),
-        "resource_id": F("resource_id"),
-        "parent_id": F("parent_id"),
+        "name": F("title"),
+        "resource": F("resource_id"),
+        "parent_thread_id": F("parent_id"),
         "agent_id": Subquery(newest.values("agent_id")[:1]),
     }
     return page_of_threads(principal=principal, wanted=wanted, query=query, columns=columns)

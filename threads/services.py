@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection, transaction
 
@@ -14,6 +14,9 @@ from agentserver.core.errors import NotFound
 from agentserver.core.ids import new_id
 from threads.lineage import check_parent
 from threads.models import Message, Thread
+
+if TYPE_CHECKING:
+    from django.db.models import Field
 
 
 class Keep(Enum):
@@ -203,7 +206,7 @@ def _known(thread: Thread, ids: list[str]) -> dict[str, Message]:
 def _advance(thread: Thread, count: int, columns: Mapping[str, Any]) -> int:
     """Moves the thread's message counter and returns it; one statement, which locks the row."""
     values = {"updated_at": now(), **columns}
-    fields = [Thread._meta.get_field(name) for name in values]
+    fields = [cast("Field[Any, Any]", Thread._meta.get_field(name)) for name in values]
     adapted = [
         field.get_db_prep_save(value, connection)
         for field, value in zip(fields, values.values(), strict=True)

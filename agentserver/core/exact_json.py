@@ -12,7 +12,6 @@ import orjson
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-
 _LONG_NUMBER = re.compile(r"\d{19}")
 
 
@@ -24,10 +23,11 @@ def dumps(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def loads(text: str) -> Any:
+def loads(text: str | bytes) -> Any:
     """The value of `dumps`; integers of any size stay integers."""
     # orjson reads what does not fit 64 bits as a float.
-    return json.loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
+    plain = text if isinstance(text, str) else text.decode()
+    return json.loads(plain) if _LONG_NUMBER.search(plain) else orjson.loads(plain)
 
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ class Security(SecurityMiddleware):
     async_capable = False
 
 
-class WhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc] - the package has no types
+class WhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc]  # the package has no types
     async_capable = False
 
 

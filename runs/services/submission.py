@@ -104,9 +104,9 @@ def submit_foreground(request: Input) -> Submitted:
     Waits a few seconds for a running run to let go. Raises `Conflict` when it does not: its
     cancellation stays requested, and nothing else was stored.
     """
-    checked = _checked(request)
+    checked = replace(_checked(request), mode=Mode.INTERRUPT)
     try:
-        return _submit(replace(checked, mode=Mode.INTERRUPT), foreground=True)
+        return _submit(checked)
     except IntegrityError as error:
         return _lost_race(checked, error)
 
@@ -132,7 +132,7 @@ def _latest_agent(thread_id: str | None) -> str:
 # --- one transaction -----------------------------------------------------------------------
 
 
-def _submit(request: Input, *, foreground: bool = False) -> Submitted:
+def _submit(request: Input) -> Submitted:
     earlier = _earlier(request)
     if earlier:
         return earlier
@@ -234,7 +234,9 @@ def _steer(thread: Thread, holder: Run, request: Input) -> Submitted:
         RunInput.objects.create(run=holder, message_ids=ids)
         note = {"kind": "input", "run_id": holder.pk}
         transaction.on_commit(lambda: channel().send_control(note))
-    return Submitted(thread.pk, holder, None, steered=True, status="running")
+    steered = Submitted(thread.pk, holder, None, steered=True, status="running")
+    _remember(request, steered)
+    return steered
 
 
 def _resume(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> Submitted:
@@ -245,7 +247,9 @@ def _resume(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> S
     appended = append_messages(thread=thread, messages=request.messages, run_id=holder.pk)
     RunInput.objects.create(run=holder, message_ids=[row.message_id for row in appended.rows])
     dispatch.on_commit()
-    return Submitted(thread.pk, holder, job, status="running")
+    resumed = Submitted(thread.pk, holder, job, status="running")
+    _remember(request, resumed)
+    return resumed
 
 
 def _make_room(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> Run | None:
@@ -311,17 +315,20 @@ def _earlier(request: Input) -> Submitted | None:
         return None
     if row.body_digest != _digest(request):
         raise Conflict("the idempotency key was used with another body", code="idempotency_key")
-    job = Job.objects.filter(run=row.run).order_by("created_at").first()
-    return Submitted(row.run.thread_id, row.run, job, fresh=False, status="running")
+    run, steered = row.run, row.answer["steered"]
+    job = Job.objects.filter(pk=row.answer["job_id"]).first()
+    return Submitted(run.thread_id, run, job, fresh=False, status="running", steered=steered)
 
 
-def _remember(request: Input, queued: Queued) -> None:
+def _remember(request: Input, submitted: Submitted) -> None:
     if request.idempotency_key:
+        job_id = submitted.job.pk if submitted.job else None
         IdempotencyKey.objects.create(
             scope=_scope(request),
             key=request.idempotency_key,
             body_digest=_digest(request),
-            run=queued.run,
+            run=submitted.run,
+            answer={"job_id": job_id, "steered": submitted.steered},
         )
 
 

@@ -47,11 +47,11 @@ class ThreadSummariesView(ApiView):
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"],
-        "title": row["title"],
+        "title": row["name"],
         "updated_at": to_ms(row["updated_at"]),
         "agent_id": row["agent_id"],
-        "resource_id": row["resource_id"] or None,
-        "parent_thread_id": row["parent_id"],
+        "resource_id": row["resource"] or None,
+        "parent_thread_id": row["parent_thread_id"],
     }
 
 
