@@ -1,15 +1,22 @@
 """ASGI entry point: ``gunicorn agentserver.asgi:application --worker-class asgi``."""
 
 import os
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from agentserver.core.api.body_limit import Application, BodyLimit
+if TYPE_CHECKING:
+    from agentserver.core.api.body_limit import Application, BodyLimit
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentserver.settings")
 
-application = BodyLimit(
-    cast("Application", get_asgi_application()), default=settings.AGENTSERVER_MAX_BODY_BYTES
-)
+def _application() -> "BodyLimit":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentserver.settings")
+    django = cast("Application", get_asgi_application())
+    # Deferred: it imports Django REST framework, which reads the settings.
+    from agentserver.core.api.body_limit import BodyLimit
+
+    return BodyLimit(django, default=settings.AGENTSERVER_MAX_BODY_BYTES)
+
+
+application = _application()

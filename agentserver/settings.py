@@ -7,6 +7,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from agentserver import ROOT
+from agentserver.admin_site import UNFOLD as UNFOLD
 from agentserver.core import env, keyfile
 
 DEBUG = env.flag("DEBUG", default=False)
@@ -38,6 +39,9 @@ AGENTSERVER_METRICS_PUBLIC = env.flag("AGENTSERVER_METRICS_PUBLIC", default=Fals
 AGENTSERVER_MAX_BODY_BYTES = env.integer("AGENTSERVER_MAX_BODY_BYTES", 2 * 1024 * 1024, minimum=1)
 
 INSTALLED_APPS = [
+    # Before the admin, whose templates they replace.
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -206,7 +210,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = DEBUG
+# In one process, without a deployment step that collects them, files are served where they lie.
+WHITENOISE_USE_FINDERS = DEBUG or EMBEDDED
 
 LOGGING = {
     "version": 1,

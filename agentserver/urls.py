@@ -9,6 +9,7 @@ urlpatterns = [
     # The order counts: what runs add to a thread's routes stands before the bare thread.
     path("v1/", include("runs.api.urls")),
     path("v1/", include("threads.api.urls")),
+    path("v1/", include("config.api.urls")),
     path("events/", include("runs.events.eventstream_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -47,7 +47,7 @@ def check(specs: Specs) -> None:
     """
     for agent in specs.agents.values():
         if agent.endpoint is None:
-            for problem in _problems(agent, specs):
+            for problem in problems(agent, specs):
                 raise InvalidConfig(agent.id, f"resolve failed: {problem}")
 
 
@@ -71,7 +71,8 @@ def _parsed(
             yield key, spec
 
 
-def _problems(agent: AgentSpec, specs: Specs) -> Iterator[str]:
+def problems(agent: AgentSpec, specs: Specs) -> Iterator[str]:
+    """Why an agent that runs here cannot run."""
     model = specs.models.get(agent.model_id)
     if model is None:
         yield f"model not found: {agent.model_id}"

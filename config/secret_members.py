@@ -3,7 +3,8 @@
 A secret is addressed by a JSON pointer (RFC 6901) into its document. *Named* secrets (an API key,
 each variable of an MCP server's environment, a bearer token) are absent from the public document.
 *Lookalikes* are members below a free-form object whose name looks secret; the public document
-holds ``[redacted]`` in their place, and a write may send that back to keep the stored value.
+holds ``[redacted]`` in their place. In the place of either a write may send ``[redacted]`` to keep
+the stored value.
 """
 
 import copy
@@ -60,19 +61,52 @@ class SecretMembers:
                 _replace(owner, name, secrets.get(pointer(place)))
         return document
 
+    def masked(self, public: Mapping[str, Any], pointers: list[str]) -> dict[str, Any]:
+        """The public document with ``[redacted]`` in the place of each stored secret."""
+        document = copy.deepcopy(dict(public))
+        for path in self.named:
+            if pointer(path) in pointers:
+                _set(document, path, REDACTED)
+        for path in self.maps:
+            if names := names_below(pointers, path):
+                _set(document, path, dict.fromkeys(names, REDACTED))
+        return document
+
     def keep_redacted(self, document: dict[str, Any], stored: Secrets) -> None:
         """Put stored values where a write sent ``[redacted]`` back; in place.
 
         Raises `InvalidPayload` where nothing is stored.
         """
-        for path, owner, name, value in list(self._lookalikes(document)):
-            if value != REDACTED:
-                continue
+        for path, owner, name in list(self._placeholders(document)):
             kept = stored.get(pointer(path))
             if kept is None:
-                place = ".".join(str(part) for part in path)
-                raise InvalidPayload(f"{place}: {REDACTED} stands for no stored value")
+                raise InvalidPayload(f"{_dotted(path)}: {REDACTED} stands for no stored value")
             owner[name] = kept
+
+    def drop_unknown(self, document: dict[str, Any], stored: Secrets) -> list[str]:
+        """Remove each ``[redacted]`` that stands for no stored value, in place; where they were."""
+        unknown = [
+            (path, owner, name)
+            for path, owner, name in self._placeholders(document)
+            if stored.get(pointer(path)) is None
+        ]
+        for _, owner, name in unknown:
+            del owner[name]
+        return [_dotted(path) for path, _, _ in unknown]
+
+    def _placeholders(self, document: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any], str]]:
+        for path in self.named:
+            owner = _get(document, path[:-1])
+            if isinstance(owner, dict) and owner.get(path[-1]) == REDACTED:
+                yield path, owner, path[-1]
+        for path in self.maps:
+            found = _get(document, path)
+            for name in found if isinstance(found, dict) else ():
+                if found[name] == REDACTED:
+                    yield (*path, name), found, name
+        for place, owner, name, value in self._lookalikes(document):
+            if value == REDACTED:
+                yield place, owner, name
 
     def _lookalikes(
         self, document: dict[str, Any]
@@ -83,6 +117,10 @@ class SecretMembers:
 
 def pointer(path: Path) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(str(part) for part in path)
 
 
 def names_below(pointers: list[str], path: tuple[str, ...]) -> list[str]:

@@ -8,7 +8,7 @@ from agentserver.core.errors import NotFound
 from agentserver.core.ids import is_valid_id
 from config.models import Entry, EntryRevision
 from config.namespaces import find_namespace
-from config.store import redacted
+from config.store import SECRETS_OVERRIDDEN, redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +45,26 @@ def redacted_document(entry: Entry) -> dict[str, Any]:
         "created_at": to_ms(entry.created_at),
         "updated_at": to_ms(entry.updated_at),
         "revision": entry.revision,
+    }
+
+
+def current_revision(namespace: str, key: str) -> int:
+    """0 when there is no such entry."""
+    found = Entry.objects.visible().find(namespace, key) if is_valid_id(key) else None
+    return found.revision if found else 0
+
+
+def entry_meta(entry: Entry) -> dict[str, Any]:
+    """Where a document comes from, and which members of a builtin one users changed."""
+    changed = {name: value for name, value in entry.overrides.items() if name != SECRETS_OVERRIDDEN}
+    return {
+        "namespace": entry.namespace,
+        "id": entry.key,
+        "source": entry.source,
+        "overrides": changed,
+        "secrets_overridden": SECRETS_OVERRIDDEN in entry.overrides,
+        "revision": entry.revision,
+        "created_at": to_ms(entry.created_at),
+        "updated_at": to_ms(entry.updated_at),
+        "updated_by": entry.updated_by,
     }

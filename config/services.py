@@ -6,19 +6,21 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from agentserver.core.errors import NotFound
+from agentserver.core.errors import BadRequest, NotFound
 from agentserver.core.ids import is_valid_id
 from agentserver.core.secrets import SecretUnreadableError, decrypt
 from config import store
+from config.defaults import collect_defaults
+from config.diagnostics import warnings_of
 from config.documents import Document, normalise, parse, read_body
 from config.errors import InvalidPayload, already_exists, in_use, stale_write
+from config.merge_patch import merge_patch
 from config.models import Entry, EntryRevision
 from config.namespaces import MODELS, PROVIDERS, Namespace, find_namespace
 from config.publication import lock_configuration, publish
 from config.references import Name, dependents, used_by
-from config.sections import sections_without_effect
+from config.secret_members import Secrets
 from config.selectors import redacted_document
-from config.specs import AgentSpec
 
 Action = EntryRevision.Action
 
@@ -65,7 +67,8 @@ def validate_entry(
         entry = put_entry(namespace=namespace, document=document, actor="", path_id=path_id)
         found = redacted_document(entry)
         transaction.set_rollback(True)
-    return {"valid": True, "document": found, "warnings": _warnings(entry)}
+    warnings = warnings_of(parse(find_namespace(entry.namespace), entry.spec))
+    return {"valid": True, "document": found, "warnings": warnings}
 
 
 @transaction.atomic
@@ -84,9 +87,7 @@ def delete_entry(
     """
     space = find_namespace(namespace)
     lock_configuration()
-    entry = Entry.objects.visible().find(space.name, key) if is_valid_id(key) else None
-    if entry is None:
-        raise NotFound(f"not found: {space.name}/{key}")
+    entry = _visible(space, key)
     _require_revision(space, key, entry, expected_revision)
     for name in _cascade((space.name, key), force=force):
         store.remove(Entry.objects.visible().get(namespace=name[0], key=name[1]), actor=actor)
@@ -127,6 +128,64 @@ def restore_revision(
 
 
 @transaction.atomic
+def patch_entry(
+    *,
+    namespace: str,
+    key: str,
+    patch: object,
+    actor: str,
+    expected_revision: int | None = None,
+) -> Entry:
+    """Merge members into a document (RFC 7396) and publish. null sets one back to its default, and
+    clears a secret; on a builtin entry the changed members become overrides.
+
+    ``expected_revision``: as for `put_entry`, which names the errors too.
+    """
+    space = find_namespace(namespace)
+    if not isinstance(patch, dict):
+        raise InvalidPayload("expected JSON object body")
+    if expected_revision is None:
+        expected_revision = _body_revision(patch)
+    lock_configuration()
+    entry = _visible(space, key)
+    _require_revision(space, key, entry, expected_revision)
+    stored = store.readable_secrets(entry)
+    merged = merge_patch(space.secret.join(entry.spec, stored or {}), patch)
+    body = read_body(merged, path_id=key)
+    space.secret.keep_redacted(body, stored or {})
+    # The secrets are in the body already: what it lacks now is meant to go.
+    document = _without_loss(entry, normalise(space, body, stored={}), stored)
+    entry = store.replace(entry, document, actor=actor, action=Action.UPDATE)
+    publish(actor=actor)
+    return entry
+
+
+@transaction.atomic
+def reset_entry(
+    *, namespace: str, key: str, actor: str, expected_revision: int | None = None
+) -> Entry:
+    """Make a builtin entry say what the code says, also one that was deleted, and publish.
+
+    Raises `NotFound`, `Conflict`, and `BadRequest` for an entry that a user made.
+    """
+    space = find_namespace(namespace)
+    lock_configuration()
+    entry = Entry.objects.find(space.name, key) if is_valid_id(key) else None
+    if entry is None:
+        raise NotFound(f"not found: {space.name}/{key}")
+    if entry.source != Entry.Source.BUILTIN:
+        raise BadRequest(f"{space.name}/{key} is not a builtin entry", code="not_builtin")
+    _require_revision(space, key, None if entry.hidden else entry, expected_revision)
+    if entry.hidden or entry.overrides:
+        before = None if entry.hidden else store.redacted(entry)
+        store.fill(entry, _declared(space, entry))
+        entry.hidden, entry.overrides = False, {}
+        store.save(entry, actor=actor, action=Action.RESTORE, before=before)
+        publish(actor=actor)
+    return entry
+
+
+@transaction.atomic
 def publish_changes(*, actor: str) -> int:
     """Publish rows changed past these services; the live version. Raises `InvalidConfig`."""
     lock_configuration()
@@ -151,11 +210,36 @@ def _with_kept_secrets(space: Namespace, body: dict[str, Any], visible: Entry | 
     if visible is None:
         return normalise(space, body, stored={})
     stored = store.readable_secrets(visible)
-    document = normalise(space, body, stored=stored or {})
-    # Unreadable secrets can be replaced, but not lost by a write that meant to keep them.
+    return _without_loss(visible, normalise(space, body, stored=stored or {}), stored)
+
+
+def _without_loss(visible: Entry, document: Document, stored: Secrets | None) -> Document:
+    """Unreadable secrets can be replaced, but not lost by a write that meant to keep them."""
     if stored is None and not document.secrets.keys() >= set(visible.secret_names):
         raise SecretUnreadableError
     return document
+
+
+def _declared(space: Namespace, entry: Entry) -> Document:
+    """The code's document. Its secrets are read from the code where a user replaced them."""
+    if store.SECRETS_OVERRIDDEN not in entry.overrides:
+        secrets = store.stored_secrets(entry)
+        return Document(space, entry.key, *space.secret.split(_joined(space, entry, secrets)))
+    bodies = [body for body in collect_defaults()[space.name] if body.get("id") == entry.key]
+    if bodies:
+        return normalise(space, dict(bodies[-1]), stored={})
+    return Document(space, entry.key, *space.secret.split(_joined(space, entry, {})))
+
+
+def _joined(space: Namespace, entry: Entry, secrets: Secrets) -> dict[str, Any]:
+    return space.secret.join(entry.base or {}, secrets)
+
+
+def _visible(space: Namespace, key: str) -> Entry:
+    entry = Entry.objects.visible().find(space.name, key) if is_valid_id(key) else None
+    if entry is None:
+        raise NotFound(f"not found: {space.name}/{key}")
+    return entry
 
 
 def _body_revision(document: object) -> int | None:
@@ -183,13 +267,3 @@ def _cascade(name: Name, *, force: bool) -> list[Name]:
     if blockers := dependents([name, *users]):
         raise in_use(used_by(blockers))
     return [user for user in users if user[0] == MODELS]
-
-
-def _warnings(entry: Entry) -> list[str]:
-    spec = parse(find_namespace(entry.namespace), entry.spec)
-    if not isinstance(spec, AgentSpec):
-        return []
-    return [
-        f"section '{key}' has no effect: no loaded plugin reads it"
-        for key in sections_without_effect(spec)
-    ]

@@ -8,9 +8,17 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         # Deferred: tools of other apps may import models, which are complete only now.
-        from runs import checks, health, metrics  # noqa: F401 - checks register on import
+        from runs import (
+            checks,  # noqa: F401 - registers on import
+            health,
+            known_tools,
+            metrics,
+            provider_test,
+        )
         from runs.tools.registry import autodiscover
 
         autodiscover()
         health.register()
         metrics.register()
+        known_tools.register()
+        provider_test.register()

@@ -14,7 +14,7 @@ import pytest
 from tests.environment import LEG
 from tests.strictness import NoSkips
 
-pytest_plugins = ["tests.live.server"]
+pytest_plugins = ["tests.engine_fixture", "tests.live.server"]
 
 LEGS = {"sqlite", "postgres"}
 

@@ -1,8 +1,8 @@
 """The real engine inside the test process, with agents that follow scripts.
 
-Import the fixture into a ``conftest.py`` (or a test module) and ask for it::
+Every test may ask for it::
 
-    from tests.engine_fixture import Engine, engine  # noqa: F401
+    from tests.engine_fixture import Engine
 
     def test_it_answers(engine: Engine, api: JsonClient) -> None:
         engine.agent("echo", [{"reply": [{"text": "{{last_user}}"}]}])
@@ -50,7 +50,7 @@ class Engine:
         self._gates: list[threading.Event] = []
         self._tools = ExitStack()
 
-    # --- what runs are made of ---------------------------------------------------------------------
+    # --- what runs are made of --------------------------------------------------------------------
 
     def agent(self, name: str, script: Script, **members: Any) -> str:
         """Publishes the agent together with all earlier ones; offers no tools unless told to."""
@@ -74,13 +74,15 @@ class Engine:
         seed_builtin(
             {
                 "providers": [provider("scripted", adapter="scripted", adapter_options=scripted)],
-                "models": [model(name, provider="scripted", upstream=name) for name in self._scripts],
+                "models": [
+                    model(name, provider="scripted", upstream=name) for name in self._scripts
+                ],
                 "agents": list(self._agents.values()),
             }
         )
         registries.forget()
 
-    # --- waiting -----------------------------------------------------------------------------------
+    # --- waiting ----------------------------------------------------------------------------------
 
     def finished(self, run_id: str) -> Run:
         """The row once the run is done."""

@@ -26,7 +26,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def internal(self) -> "MessageQuerySet":
         return self.filter(visibility="internal")
 
-    def until_turn(self, turn: int) -> "MessageQuerySet":
+    def until_turn(self, turn: int | models.expressions.RawSQL) -> "MessageQuerySet":
         """What a run at place ``turn`` may read, in the order the model reads it.
 
         Messages that joined a running run carry the step that first saw them and sort before that

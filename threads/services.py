@@ -12,6 +12,7 @@ from agentserver.access.principal import Principal
 from agentserver.core.clock import now
 from agentserver.core.errors import NotFound
 from agentserver.core.ids import new_id
+from agentserver.core.prepared import insert
 from threads.lineage import check_parent
 from threads.models import Message, Thread
 
@@ -113,7 +114,7 @@ def ensure_thread(
     resource = principal.resource_for_new(resource_id)
     draft = Thread(pk=wanted, resource_id=resource, parent_id=parent_id)
     if thread_id is None:
-        draft.save(force_insert=True)
+        insert(draft)
         return draft, True
     # Another transaction may insert the same id first: this waits for it instead of failing.
     Thread.objects.bulk_create([draft], ignore_conflicts=True)
@@ -196,7 +197,9 @@ def append_messages(
         for index, message in enumerate(new)
     ]
     thread.message_seq = last
-    return Appended(Message.objects.bulk_create(rows), list(known.values()))
+    if rows:
+        insert(*rows)
+    return Appended(rows, list(known.values()))
 
 
 def _known(thread: Thread, ids: list[str]) -> dict[str, Message]:
@@ -207,7 +210,7 @@ def _advance(thread: Thread, count: int, columns: Mapping[str, Any]) -> int:
     """Moves the thread's message counter and returns it; one statement, which locks the row."""
     values = {"updated_at": now(), **columns}
     fields = [cast("Field[Any, Any]", Thread._meta.get_field(name)) for name in values]
-    adapted = [
+    prepared = [
         field.get_db_prep_save(value, connection)
         for field, value in zip(fields, values.values(), strict=True)
     ]
@@ -216,7 +219,7 @@ def _advance(thread: Thread, count: int, columns: Mapping[str, Any]) -> int:
         cursor.execute(
             f"UPDATE {Thread._meta.db_table} SET message_seq = message_seq + %s{assignments}"  # noqa: S608 - names of our own columns
             " WHERE id = %s RETURNING message_seq",
-            [count, *adapted, thread.pk],
+            [count, *prepared, thread.pk],
         )
         row = cursor.fetchone()
     if row is None:

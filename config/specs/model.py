@@ -5,10 +5,12 @@ from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
+from typing_extensions import TypeAliasType
 
 from config.specs.base import DocumentId, Positive, Spec, refuse
 
-Modality = Literal["text", "image", "audio", "video", "pdf"]
+# Named, so that schemas refer to one definition.
+Modality = TypeAliasType("Modality", Literal["text", "image", "audio", "video", "pdf"])
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _MONTH_OR_DAY = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 

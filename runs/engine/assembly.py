@@ -15,6 +15,7 @@ from config import registry as registries
 from config.registry import Registry
 from config.sections import retry_of
 from config.specs import AgentSpec, ModelSpec
+from runs.engine import journal
 from runs.engine.calls import Toolbox
 from runs.engine.context import Window
 from runs.engine.delegate import delegate_tools, run_delegate
@@ -30,6 +31,7 @@ from runs.engine.summary import summariser
 from runs.events.types import AnyEvent, Termination
 from runs.mailbox.claim import Claim
 from runs.mailbox.claim import claim as claim_jobs
+from runs.mailbox.ledger import finished_event
 from runs.models import ToolCall
 from runs.providers import ModelChoice, ProviderSettings, build_model
 from runs.providers.pricing import ModelPrices, cost_usd
@@ -52,13 +54,22 @@ class Services(Protocol):
 
     async def in_db(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any: ...
     async def run_tool(self, work: Callable[[], Any]) -> Any: ...
-    def child_wait(self, change: int) -> None: ...
+    def child_wait(self, session: Session, change: int) -> None: ...
 
 
 def claim(*, worker: str, limit: int) -> list[tuple[Claim, Registry]]:
     """Claims jobs and reads the configuration version that each run is pinned to."""
     claimed = claim_jobs(worker=worker, limit=limit)
-    return [(each, registries.at(each.run.config_version)) for each in claimed]
+    return [(each, _registry_of(each)) for each in claimed]
+
+
+def _registry_of(claim: Claim) -> Registry:
+    """An empty registry for a run whose configuration is gone: that run fails, not the batch."""
+    try:
+        return registries.at(claim.run.config_version)
+    except ApiError as error:
+        logger.error("run %s: %s", claim.run.pk, error.message)
+        return registries.EMPTY
 
 
 async def build(session: Session, host: Services) -> Loop:
@@ -160,17 +171,24 @@ def _toolbox(
         return _context(session, recorder, row)
 
     async def delegate(row: ToolCall) -> Outcome:
-        host.child_wait(1)
+        host.child_wait(session, 1)
         try:
             return await run_delegate(session, row)
         finally:
-            host.child_wait(-1)
+            host.child_wait(session, -1)
+
+    async def ended(row: ToolCall, alone: bool) -> None:
+        session.emit(finished_event(row))
+        recorder.unsaved.append(row)
+        if not alone:
+            await recorder.commit(journal.save)
 
     return Toolbox(
         tools={tool.name: tool for tool in tools},
         context_for=context_for,
         run_sync=host.run_tool,
         delegate=delegate,
+        ended=ended,
     )
 
 
@@ -211,11 +229,12 @@ def _on_loop(emit: Callable[[AnyEvent], None]) -> Callable[[Any], None]:
 # --- when nothing else helps ---------------------------------------------------------------
 
 
-async def fail(session: Session, error: Exception) -> Exit:
+async def fail(session: Session, loop: Loop | None, error: Exception) -> Exit:
     """Ends a run that cannot be executed. A bug is named by its class only."""
     detail = (
         error.message if isinstance(error, ApiError) else f"internal error: {type(error).__name__}"
     )
-    recorder = Recorder(session=session, totals=Totals.of(session.claim.run))
     ending = Ending(Termination(type="error", detail=detail, code="internal"), dead=True)
-    return await end_run(recorder, ending)
+    if loop:
+        return await loop.fail(ending)
+    return await end_run(Recorder(session=session, totals=Totals.of(session.claim.run)), ending)

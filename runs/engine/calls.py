@@ -6,33 +6,40 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentserver.core.clock import now
-from agentserver.core.exact_json import dumps
 from agentserver.core.ids import new_id
 from config.permission import decide
 from runs.engine import journal
 from runs.engine.session import Session
 from runs.engine.transcript import Call
-from runs.events.types import Suspension, ToolCallDecided, ToolCallFinished
+from runs.events.types import Suspension, ToolCallDecided
+from runs.mailbox.ledger import INTERRUPTED, cancel, finished_event
 from runs.models import ToolCall
 from runs.tools import Tool
 from runs.tools.invoke import invoke, invoke_transactional
 from runs.tools.result import Outcome, ToolResult, failed
-from threads.services import NewMessage
 
 DELEGATE = "delegate"
-INTERRUPTED = "[Tool execution was interrupted]"
 Status = ToolCall.Status
 RunSync = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
 @dataclass
 class Toolbox:
-    """The tools of one run, and how to run one."""
+    """The tools of one run, and how to run one.
+
+    ``ended(row, alone)`` takes an outcome to the books: at once, or with the commit that follows
+    when no other call is still running (``alone``).
+    """
 
     tools: dict[str, Tool]
     context_for: Callable[[ToolCall], Any]
     run_sync: RunSync
     delegate: Callable[[ToolCall], Awaitable[Outcome]]
+    ended: Callable[[ToolCall, bool], Awaitable[None]]
+
+    def is_delegate(self, row: ToolCall) -> bool:
+        tool = self.tools.get(row.name)
+        return tool is not None and tool.source == DELEGATE
 
     @property
     def client_tools(self) -> frozenset[str]:
@@ -182,7 +189,7 @@ def apply_outcome(row: ToolCall, outcome: Outcome) -> None:
         row.answers = outcome.answers
         suspend(row, outcome.suspension)
     elif outcome.status == "cancelled":
-        row.status, row.result = Status.CANCELLED, {"error": INTERRUPTED}
+        cancel(row)
     else:
         fail(row, outcome.text_for_model())
 
@@ -198,19 +205,33 @@ async def run_calls(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]
     try:
         async with asyncio.TaskGroup() as group:
             for row in due:
-                group.create_task(_run_call(session, toolbox, row))
+                group.create_task(_run_call(session, toolbox, row, due))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
 
 
-async def _run_call(session: Session, toolbox: Toolbox, row: ToolCall) -> None:
+def is_repeatable(toolbox: Toolbox, rows: Sequence[ToolCall]) -> bool:
+    """Whether every call that is due may be broken off and run again later."""
+    return all(_may_run_again(toolbox, row) for row in rows if row.status == Status.RUNNING)
+
+
+def _may_run_again(toolbox: Toolbox, row: ToolCall) -> bool:
+    tool = toolbox.tools.get(row.name)
+    if tool is None:
+        return False
+    return tool.idempotent or tool.transactional or tool.source == DELEGATE
+
+
+async def _run_call(
+    session: Session, toolbox: Toolbox, row: ToolCall, due: Sequence[ToolCall]
+) -> None:
     tool = toolbox.tools.get(row.name)
     if tool and tool.transactional:
         await _run_transactional(session, toolbox, tool, row)
+        session.emit(finished_event(row))
     else:
         apply_outcome(row, await _outcome(toolbox, tool, row))
-        await session.run_in_thread(journal.record_call, row, attempt=session.attempt)
-    session.emit(finished_event(row))
+        await toolbox.ended(row, all(each.status != Status.RUNNING for each in due))
 
 
 async def _outcome(toolbox: Toolbox, tool: Tool | None, row: ToolCall) -> Outcome:
@@ -230,12 +251,32 @@ async def _run_transactional(session: Session, toolbox: Toolbox, tool: Tool, row
         journal.record_call(row, attempt=session.attempt)
 
     context = toolbox.context_for(row)
-    outcome = await invoke_transactional(
-        tool, row.arguments, context, record, run_sync=toolbox.run_sync
-    )
+    running: list[asyncio.Future[Any]] = []
+
+    async def run_sync(work: Callable[[], Any]) -> Any:
+        running.append(asyncio.ensure_future(toolbox.run_sync(work)))
+        running[0].add_done_callback(_note_error)
+        return await asyncio.shield(running[0])
+
+    try:
+        outcome = await invoke_transactional(
+            tool, row.arguments, context, record, run_sync=run_sync
+        )
+    except asyncio.CancelledError:
+        if running and not context.gate.is_closed:
+            # It is committing already: what it stored must be known before the run goes on.
+            await asyncio.wait(running)
+            session.emit(finished_event(row))
+        raise
     if not row.is_final and row.status != Status.SUSPENDED:
         # Given up before its commit: rolled back, so its failure is recorded here.
         await session.run_in_thread(record, outcome)
+
+
+def _note_error(task: asyncio.Future[Any]) -> None:
+    """An abandoned call has nobody left to tell."""
+    if not task.cancelled():
+        task.exception()
 
 
 # --- coming back to an open step -----------------------------------------------------------
@@ -273,7 +314,7 @@ def _announce_decision(session: Session, row: ToolCall) -> None:
 def _apply_decision(row: ToolCall) -> None:
     decision, kind = row.decision, row.suspension["kind"]
     if decision["action"] == "cancel":
-        row.status, row.result = Status.CANCELLED, {"data": decision.get("payload")}
+        row.status, row.result = Status.CANCELLED, _refusal(decision)
     elif decision.get("error"):
         fail(row, decision["error"])
     elif kind == "client_tool":
@@ -283,61 +324,21 @@ def _apply_decision(row: ToolCall) -> None:
         row.executions += 1
 
 
+def _refusal(decision: dict[str, Any]) -> dict[str, Any]:
+    error = decision.get("error")
+    return {"error": error} if error else {"data": decision.get("payload")}
+
+
 def _resolve_lost(toolbox: Toolbox, row: ToolCall) -> None:
-    tool = toolbox.tools.get(row.name)
-    if tool and (tool.idempotent or tool.transactional or tool.source == DELEGATE):
+    if _may_run_again(toolbox, row):
         row.executions += 1
     else:
+        _keep_answer(row)
         suspend(row, unknown_outcome_ticket(row))
 
 
-# --- what a row looks like outside ---------------------------------------------------------
-
-
-def has_result(row: ToolCall) -> bool:
-    """Whether a tool message can be written for the call: an answer, or the note that it waits."""
-    return row.status == Status.SUSPENDED or (row.is_final and row.result is not None)
-
-
-def finished_event(row: ToolCall) -> ToolCallFinished:
-    result = row.result or {}
-    was_permission = (row.suspension or {}).get("kind") == "permission"
-    return ToolCallFinished(
-        call_id=row.call_id,
-        name=row.name,
-        outcome=row.status,
-        result_message_id=row.result_message_id,
-        data=result.get("data"),
-        message=result.get("message"),
-        error=result.get("error"),
-        suspension=row.suspension if row.status == Status.SUSPENDED else None,
-        metadata=result.get("metadata") or {},
-        resumed=bool(row.decision),
-        denied=bool(result.get("denied")) or (row.status == Status.CANCELLED and was_permission),
-    )
-
-
-def tool_message(row: ToolCall, *, step: int) -> NewMessage:
-    """The stored tool message of a call; a placeholder while it waits."""
-    metadata: dict[str, Any] = {}
-    if row.status == Status.SUSPENDED:
-        metadata["placeholder"] = True
-    elif row.status == Status.FAILED:
-        metadata["failed"] = True
-    return NewMessage(
-        id=row.result_message_id,
-        role="tool",
-        content=[{"type": "text", "text": _text(row)}, *((row.result or {}).get("content") or [])],
-        tool_call_id=row.call_id,
-        step_index=step,
-        metadata=metadata,
-    )
-
-
-def _text(row: ToolCall) -> str:
-    if row.status == Status.SUSPENDED:
-        return f"Tool '{row.name}' suspended: awaiting decision"
-    result = row.result or {}
-    if row.status == Status.SUCCEEDED:
-        return ToolResult.load(result).text_for_model()
-    return result["error"] if "error" in result else dumps(result.get("data"))
+def _keep_answer(row: ToolCall) -> None:
+    """The decision about the lost execution will take the place of the answer it was given."""
+    if row.decision and (row.suspension or {}).get("kind") == "question":
+        known = {"ticket_id": row.decision["ticket_id"], "payload": row.decision.get("payload")}
+        row.answers = [*row.answers, known]

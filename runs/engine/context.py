@@ -105,6 +105,7 @@ def truncated(entries: list[Entry], budget: int, min_recent: int) -> list[Entry]
     pinned = sum(estimated_tokens(entry) for entry in entries if entry.role == "system")
     kept: list[Entry] = []
     spent, recent = pinned, 0
+    min_recent = max(min_recent, 1)
     for entry in reversed(entries):
         if entry.role == "system":
             kept.append(entry)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from agentserver.core.prepared import Select, arg
 from runs.models import Run
 from threads.models import Message
 
@@ -38,19 +39,25 @@ class Entry:
 
 def load(run: Run) -> list[Entry]:
     """What ``run`` may read: everything up to its own turn, from the newest summary on."""
-    rows = Message.objects.filter(thread_id=run.thread_id).until_turn(run.turn or 0)
     summary = _newest_summary(run) if run.thread.has_summary else None
-    if summary:
-        rows = rows.filter(_after(summary.metadata[SUMMARY])).exclude(pk=summary.pk)
-    entries = [_entry(row) for row in rows]
-    return [_entry(summary), *entries] if summary else entries
+    if summary is None:
+        return [_entry(row) for row in _READABLE.run(thread_id=run.thread_id, turn=run.turn or 0)]
+    rows = Message.objects.filter(thread_id=run.thread_id).until_turn(run.turn or 0)
+    uncovered = rows.filter(_after(summary.metadata[SUMMARY])).exclude(pk=summary.pk)
+    return [_entry(row) for row in (summary, *uncovered)]
+
+
+_READABLE = Select(
+    lambda: Message.objects.filter(thread_id=arg("thread_id")).until_turn(arg("turn"))
+)
 
 
 def _after(covered: dict[str, int | None]) -> Q:
     """Messages that a summary of everything up to (turn, step) does not tell about."""
     turn, step = covered["through_turn"], covered["through_step"]
-    later = Q(turn__gt=turn)
-    return later if step is None else later | Q(turn=turn, step_index__gt=step)
+    # A run's input has no step: its steps come after it.
+    later = Q(step_index__isnull=False) if step is None else Q(step_index__gt=step)
+    return Q(turn__gt=turn) | (Q(turn=turn) & later)
 
 
 def _newest_summary(run: Run) -> Message | None:

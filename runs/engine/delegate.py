@@ -77,6 +77,7 @@ async def run_delegate(session: Session, row: ToolCall) -> Outcome:
 
 
 async def _follow(session: Session, row: ToolCall, child_id: str) -> AsyncGenerator[Outcome, None]:
+    suspended: RunSuspended | None = None
     async with aclosing(log.follow(child_id, stop_on_suspend=True)) as records:
         async for record in records:
             if record is None:
@@ -84,10 +85,9 @@ async def _follow(session: Session, row: ToolCall, child_id: str) -> AsyncGenera
             if isinstance(record.event, RunFinished):
                 yield finished_outcome(row, record.event)
                 return
-            if isinstance(record.event, RunSuspended):
-                suspended = record.event
-            else:
-                _show_progress(session, row, child_id, record.event)
+            suspended = record.event if isinstance(record.event, RunSuspended) else None
+            _show_progress(session, row, child_id, record.event)
+    if suspended:
         yield Outcome(status="suspended", suspension=ticket(row, suspended))
 
 
@@ -163,6 +163,7 @@ def _start_child(session: Session, row: ToolCall, prompt: str) -> str | None:
     if _depth(parent) >= MAX_DEPTH:
         return None
     with transaction.atomic():
+        _hold(session)
         thread = Thread.objects.create(
             resource_id=parent.thread.resource_id, parent_id=parent.thread_id
         )
@@ -182,9 +183,18 @@ def _start_child(session: Session, row: ToolCall, prompt: str) -> str | None:
     return queued.run.pk
 
 
+def _hold(session: Session) -> None:
+    """Locks the parent: a run that ends finds its children, one that has ended gets no more."""
+    mine = Run.objects.select_for_update().filter(
+        pk=session.run_id, attempt=session.attempt, status=Run.Status.RUNNING
+    )
+    if mine.values_list("pk", flat=True).first() is None:
+        raise LostRun
+
+
 def _name_child(session: Session, row: ToolCall, child_id: str) -> None:
     row.child_run_id = child_id
-    mine = ToolCall.objects.filter(pk=row.pk, attempt=session.attempt, run__attempt=session.attempt)
+    mine = ToolCall.objects.filter(pk=row.pk, attempt=session.attempt)
     if not mine.update(child_run_id=child_id):
         raise LostRun
 

@@ -9,13 +9,15 @@ import logging
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from agentserver.core import loops
 from agentserver.core.ids import new_id
@@ -30,12 +32,17 @@ from runs.mailbox import families, sweep
 from runs.mailbox.claim import Claim
 from runs.providers import close_clients
 
+if TYPE_CHECKING:
+    from runs.engine.loop import Loop
+
 logger = logging.getLogger(__name__)
 
 DB_THREADS = 8
 TOOL_THREADS = 32
 CLAIM_BATCH = 16
 DRAIN_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
+DATABASE_DOWN = (OperationalError, InterfaceError)
 
 
 class Host:
@@ -46,7 +53,9 @@ class Host:
         self._sweeps = sweeps
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._waiting_children = 0
+        self._waiting: Counter[str] = Counter()
+        # Control messages that came in while jobs were being claimed: one may be for them.
+        self._unheard: list[dict[str, Any]] = []
         self._claiming = False
         self._woken = False
         self._stopping = False
@@ -70,6 +79,7 @@ class Host:
         """Stops claiming, lets steps come to a rest, gives every run back to the queue."""
         self._unsubscribe()
         loops.run_sync(self._drain(), DRAIN_SECONDS + 5)
+        _close_connections(self._db)
         self._db.shutdown(wait=False)
         self._tools.shutdown(wait=False, cancel_futures=True)
 
@@ -77,9 +87,12 @@ class Host:
         self._stopping = True
         for session in self._sessions.values():
             session.stop(Draining)
-        running = [task for task in self._tasks if task.get_name() == "run"]
-        if running:
-            await asyncio.wait(running, timeout=DRAIN_SECONDS)
+        deadline = loops.background_loop().time() + DRAIN_SECONDS
+        while running := [task for task in self._tasks if task.get_name() in {"run", "claim"}]:
+            left = deadline - loops.background_loop().time()
+            if left <= 0:
+                break
+            await asyncio.wait(running, timeout=left)
         for task in self._tasks:
             task.cancel()
         await close_clients()
@@ -94,17 +107,18 @@ class Host:
         self._woken = True
         if not self._claiming and not self._stopping:
             self._claiming = True
-            self._spawn(self._claim())
+            self._spawn(self._claim(), name="claim")
 
     async def _claim(self) -> None:
         try:
             while self._woken and not self._stopping:
                 self._woken = False
                 await self._claim_batch()
-        except OperationalError:
+        except DATABASE_DOWN:
             logger.warning("the database did not answer a claim; the sweeper tries again")
         finally:
             self._claiming = False
+            self._unheard.clear()
 
     async def _claim_batch(self) -> None:
         limit = min(self._room(), CLAIM_BATCH)
@@ -112,23 +126,35 @@ class Host:
             return
         ready = await self.in_db(assembly.claim, worker=self.worker_id, limit=limit)
         for claim, registry in ready:
-            self._spawn(self._execute(claim, registry), name="run")
+            session = self._admit(claim, registry)
+            self._spawn(self._execute(session), name="run")
+        unheard, self._unheard = self._unheard, []
+        for message in unheard:
+            self._hear(message)
         self._woken = self._woken or len(ready) == limit
 
+    def _admit(self, claim: Claim, registry: Any) -> Session:
+        session = Session(
+            claim=claim, registry=registry, channel=channel(), run_in_thread=self.in_db
+        )
+        # A lease that ran out here may come back to this very process.
+        before = self._sessions.get(claim.job.pk)
+        if before:
+            before.stop(LostRun)
+        self._sessions[claim.job.pk] = session
+        if self._stopping:
+            session.stop(Draining)
+        return session
+
     def _room(self) -> int:
-        busy = len(self._sessions) - self._waiting_children
+        """A run that only waits for delegates does not count: they may need its place."""
+        busy = len(self._sessions) - len(self._waiting)
         return settings.AGENTSERVER_RUNS_PER_WORKER - busy
 
     # --- executing --------------------------------------------------------------------------
 
-    async def _execute(self, claim: Claim, registry: Any) -> None:
-        session = Session(
-            claim=claim,
-            registry=registry,
-            channel=channel(),
-            run_in_thread=self.in_db,
-        )
-        self._sessions[claim.job.pk] = session
+    async def _execute(self, session: Session) -> None:
+        claim = session.claim
         metrics.observe_claimed(claim.job)
         turn = {"run_id": claim.run.pk, "turn": claim.run.turn}
         session.channel.notify_thread(claim.run.thread_id, turn)
@@ -136,22 +162,24 @@ class Host:
         try:
             rest = await self._run(session)
         finally:
-            del self._sessions[claim.job.pk]
+            if self._sessions.get(claim.job.pk) is session:
+                del self._sessions[claim.job.pk]
         await self._after(session, rest)
 
     async def _run(self, session: Session) -> Exit:
+        loop: Loop | None = None
         try:
             loop = await assembly.build(session, self)
             return await loop.run()
         except LostRun:
             return Exit.LOST
-        except OperationalError:
+        except DATABASE_DOWN:
             # The lease runs out and the sweeper hands the run to a worker with a database.
             logger.exception("run %s lost its database", session.run_id)
             return Exit.LOST
         except Exception as error:
             logger.exception("run %s failed", session.run_id)
-            return await assembly.fail(session, error)
+            return await assembly.fail(session, loop, error)
 
     async def _after(self, session: Session, rest: Exit) -> None:
         claim = session.claim
@@ -172,14 +200,15 @@ class Host:
     # --- leases and messages ----------------------------------------------------------------
 
     async def _renew(self) -> None:
-        held = {job_id: session.claim.token for job_id, session in self._sessions.items()}
-        if not held:
+        sessions = dict(self._sessions)
+        if not sessions:
             return
+        held = {job_id: session.claim.token for job_id, session in sessions.items()}
         lost, stopping = await self.in_db(claims.renew, claims=held)
-        for job_id in lost & self._sessions.keys():
-            self._sessions[job_id].stop(LostRun)
-        for job_id in stopping & self._sessions.keys():
-            self._sessions[job_id].stop(Stopped)
+        for job_id in lost:
+            sessions[job_id].stop(LostRun)
+        for job_id in stopping:
+            sessions[job_id].stop(Stopped)
 
     async def _sweep(self) -> None:
         swept = await self.in_db(sweep.sweep)
@@ -187,6 +216,11 @@ class Host:
             self._wake()
 
     def _on_control(self, message: dict[str, Any]) -> None:
+        if self._claiming:
+            self._unheard.append(message)
+        self._hear(message)
+
+    def _hear(self, message: dict[str, Any]) -> None:
         kind = message.get("kind")
         if kind == "wake":
             self._wake()
@@ -215,9 +249,12 @@ class Host:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._tools, partial(_with_closed_connection, work))
 
-    def child_wait(self, change: int) -> None:
-        """A run that only waits for its delegate does not count against the room."""
-        self._waiting_children += change
+    def child_wait(self, session: Session, change: int) -> None:
+        """A run starts or stops waiting for one of its delegates."""
+        key = session.claim.token + session.run_id
+        self._waiting[key] += change
+        if not self._waiting[key]:
+            del self._waiting[key]
         if change > 0:
             self._wake()
 
@@ -236,8 +273,11 @@ class Host:
             await asyncio.sleep(seconds)
             try:
                 await work()
-            except OperationalError:
+            except DATABASE_DOWN:
                 logger.warning("the database did not answer; trying again in %s s", seconds)
+            except Exception:
+                # Without leases and sweeps every run would be lost: whatever it was, go on.
+                logger.exception("%s failed; trying again in %s s", work.__name__, seconds)
 
 
 def _with_connection(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -245,6 +285,19 @@ def _with_connection(work: Callable[..., Any], *arguments: Any, **options: Any) 
         if connection.errors_occurred and not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
     return work(*arguments, **options)
+
+
+def _close_connections(threads: ThreadPoolExecutor) -> None:
+    """Gives back the connections that the threads keep; each thread meets the others first."""
+    meeting = threading.Barrier(DB_THREADS)
+
+    def close() -> None:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(CLOSE_SECONDS)
+        connections.close_all()
+
+    for closed in [threads.submit(close) for _ in range(DB_THREADS)]:
+        closed.result()
 
 
 def _with_closed_connection(work: Callable[[], Any]) -> Any:

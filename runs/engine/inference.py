@@ -47,6 +47,7 @@ class Request:
     policy: RetryPolicy
     max_continuations: int
     client_tools: frozenset[str] = frozenset()
+    taken_ids: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -59,7 +60,6 @@ class Answer:
     usage: dict[str, int] = field(default_factory=dict)
     model_name: str = ""
     finish_reason: str | None = None
-    cost_usd: Any = None
 
     @property
     def text(self) -> str:
@@ -87,7 +87,7 @@ async def infer(session: Session, request: Request, *, step: int, message_id: st
 
 
 async def _answer(session: Session, request: Request, message_id: str) -> Answer:
-    transcript = Transcript(session.emit, message_id, request.client_tools)
+    transcript = Transcript(session.emit, message_id, request.client_tools, request.taken_ids)
     answer = Answer(message_id=message_id)
     messages = list(request.messages)
     for round_ in range(request.max_continuations + 1):

@@ -1,28 +1,31 @@
 """What the engine writes: each function is one transaction, fenced by the attempt of the run.
 
 A step is committed as: the assistant message with its calls (`open_step`), each result as it comes
-(`record_call`), and the closed step (`save`, `suspend` or `finish`). Whatever commits takes
-the events emitted so far along, so the log, the messages and the run never disagree.
+(`save`, or `record_call` inside the transaction of the tool itself), and the closed step (`save`,
+`suspend` or `finish`). Whatever commits takes the events emitted so far along, so the log, the
+messages, the ledger and the run never disagree.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from agentserver.core.clock import now
+from agentserver.core.prepared import Exists, Update, arg, columns
 from runs.engine.conversation import SUMMARY
 from runs.engine.session import LostRun
 from runs.events import log
-from runs.events.types import Record, Termination
+from runs.events.types import Record, Termination, ToolCallFinished
 from runs.mailbox import lane as lanes
 from runs.mailbox import settle
 from runs.mailbox.claim import Claim
-from runs.mailbox.finish import error_payload, termination_code
+from runs.mailbox.finish import error_payload, show_late_input, termination_code
 from runs.mailbox.sweep import bury
 from runs.models import Job, Run, RunInput, ToolCall
 from threads.models import Message, Thread
@@ -62,7 +65,8 @@ class Totals:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """The part all commits share. `state` is the thread's shared state when a tool changed it."""
+    """The part all commits share. `state` is the thread's shared state when a tool changed it,
+    `calls` are ledger rows to bring up to date."""
 
     claim: Claim
     records: Sequence[Record]
@@ -71,6 +75,7 @@ class Commit:
     replacements: Sequence[NewMessage] = ()
     state: Any = None
     state_changed: bool = False
+    calls: Sequence[ToolCall] = ()
 
 
 def open_step(commit: Commit, calls: Sequence[ToolCall]) -> None:
@@ -81,10 +86,16 @@ def open_step(commit: Commit, calls: Sequence[ToolCall]) -> None:
 
 
 def record_call(call: ToolCall, *, attempt: int) -> None:
-    """One result, as soon as it is there. Raises `LostRun` when the attempt was fenced."""
+    """The result of a transactional tool, inside its transaction. Raises `LostRun`, which undoes
+    the tool's own writes too, when the attempt was fenced or the run has ended."""
+    _guard(call.run_id, attempt, updated_at=now())
+    _write_call(call, attempt)
+
+
+def _write_call(call: ToolCall, attempt: int) -> None:
     call.updated_at = now()
-    fenced = ToolCall.objects.filter(pk=call.pk, run__attempt=attempt, attempt=attempt)
-    if not fenced.update(**call_columns(call)):
+    mine = ToolCall.objects.filter(pk=call.pk, attempt=attempt)
+    if not mine.update(**call_columns(call)):
         raise LostRun
 
 
@@ -98,12 +109,28 @@ def call_columns(call: ToolCall) -> dict[str, Any]:
 
 def adopt_calls(run: Run, step: int) -> list[ToolCall]:
     """The calls of the open step, now fenced by this attempt; empty when no step is open."""
+    calls = ToolCall.objects.filter(run=run, step=step)
     with transaction.atomic():
-        calls = list(ToolCall.objects.filter(run=run, step=step).order_by("position"))
-        if calls:
-            _guard(run.pk, run.attempt, updated_at=now())
-            ToolCall.objects.filter(run=run, step=step).update(attempt=run.attempt)
-    return calls
+        # Fenced before they are read: what an earlier attempt still writes is seen, or refused.
+        if not calls.update(attempt=run.attempt):
+            return []
+        _guard(run.pk, run.attempt, updated_at=now())
+        return list(calls.order_by("position"))
+
+
+def unannounced(run: Run, calls: Sequence[ToolCall]) -> list[ToolCall]:
+    """Calls that ended, or wait, without an event that says so: a worker died in between."""
+    told = {
+        record.event.call_id: record.event.outcome
+        for record in log.read(run.pk)
+        if isinstance(record.event, ToolCallFinished)
+    }
+    due = {*ToolCall.FINAL, ToolCall.Status.SUSPENDED}
+    return [call for call in calls if call.status in due and told.get(call.call_id) != call.status]
+
+
+# A call that somebody decided, or whose delegate ended, since this attempt looked at it.
+TAKEN_UP = (ToolCall.Status.RESUMING, ToolCall.Status.RUNNING)
 
 
 class DecisionArrived(Exception):
@@ -114,22 +141,25 @@ class InputArrived(Exception):
     """Messages reached the run before it could end: nothing was written, take another step."""
 
 
-def suspend(commit: Commit) -> None:
+def suspend(commit: Commit) -> bool:
     """Running → waiting: the job is consumed, nobody holds the run, its tickets stay open.
 
-    Raises `DecisionArrived`.
+    Returns whether the thread has more work. Raises `DecisionArrived`.
     """
     run = commit.claim.run
     with transaction.atomic():
         lane = lanes.lock_existing(run.thread_id)
         if lane is None:
             raise LostRun
-        if ToolCall.objects.filter(run=run, status=ToolCall.Status.RESUMING).exists():
+        here = [call.pk for call in commit.calls]
+        if ToolCall.objects.filter(run=run, status__in=TAKEN_UP).exclude(pk__in=here).exists():
             raise DecisionArrived
         _write(commit, **_waiting())
         if not settle.accept(job_id=commit.claim.job.pk, token=commit.claim.token):
             raise LostRun
+        _close_continuations(run)
         lanes.refresh(lane)
+    return lane.ready_at is not None
 
 
 def _waiting() -> dict[str, Any]:
@@ -161,8 +191,10 @@ def finish(commit: Commit, ending: Ending) -> bool:
         lane = lanes.lock_existing(run.thread_id)
         if lane is None:
             raise LostRun
-        if ending.unless_input and RunInput.objects.filter(run=run, taken_at=None).exists():
+        if ending.unless_input and _HAS_INPUT.run(run_id=run.pk):
             raise InputArrived
+        if not ending.unless_input:
+            show_late_input(run)
         if ending.had_calls:
             _close_leftovers(run)
         _write(commit, **_done(ending))
@@ -195,10 +227,16 @@ def _settle(claim: Claim, ending: Ending) -> None:
 
 
 def _close_leftovers(run: Run) -> None:
-    """Calls that will not be finished, and a continuation whose decision was already taken up."""
+    """Calls decided in the last moment, continuations, and messages the run did not get to."""
     unfinished = ToolCall.objects.filter(run=run).exclude(status__in=ToolCall.FINAL)
     unfinished.update(status=ToolCall.Status.CANCELLED, updated_at=now())
-    Job.objects.filter(run=run, state=Job.State.QUEUED).update(state=Job.State.ACCEPTED)
+    _close_continuations(run)
+
+
+def _close_continuations(run: Run) -> None:
+    """Queued for decisions that this attempt has taken up already: nothing is left to do."""
+    queued = Job.objects.filter(run=run, state=Job.State.QUEUED)
+    queued.update(state=Job.State.ACCEPTED, updated_at=now())
 
 
 def retry_later(commit: Commit, *, error: str, delay: float | None) -> bool:
@@ -228,19 +266,21 @@ def save(commit: Commit) -> None:
         _write(commit)
 
 
-def take_input(run: Run, *, step: int) -> list[str]:
-    """Messages handed to the running run, placed before ``step``; their ids in order."""
+def waiting_input(run: Run) -> list[RunInput]:
+    """What was handed to the running run and not taken up yet, in order."""
+    return list(RunInput.objects.filter(run=run, taken_at=None).order_by("pk"))
+
+
+def take_input(commit: Commit, waiting: Sequence[RunInput]) -> None:
+    """Places messages handed to the running run before its next step."""
+    run = commit.claim.run
+    ids = [message_id for row in waiting for message_id in row.message_ids]
     with transaction.atomic():
-        waiting = list(RunInput.objects.filter(run=run, taken_at=None).order_by("pk"))
-        if not waiting:
-            return []
-        _guard(run.pk, run.attempt, updated_at=now())
-        ids = [message_id for row in waiting for message_id in row.message_ids]
+        _write(commit)
         Message.objects.filter(thread_id=run.thread_id, message_id__in=ids).update(
-            turn=run.turn, step_index=step
+            turn=run.turn, step_index=commit.totals.steps
         )
         RunInput.objects.filter(pk__in=[row.pk for row in waiting]).update(taken_at=now())
-    return ids
 
 
 # --- the shared parts ----------------------------------------------------------------------
@@ -253,7 +293,7 @@ def _write(commit: Commit, **changes: Any) -> None:
     _guard(run.pk, run.attempt, updated_at=moment, **commit.totals.columns(), **last, **changes)
     if commit.records:
         log.append_segment(run.pk, commit.records)
-    columns = _thread_columns(commit)
+    of_thread = _thread_columns(commit)
     if commit.messages:
         append_messages(
             thread=run.thread,
@@ -261,23 +301,39 @@ def _write(commit: Commit, **changes: Any) -> None:
             run_id=run.pk,
             turn=run.turn,
             all_new=True,
-            **columns,
+            **of_thread,
         )
     else:
-        Thread.objects.filter(pk=run.thread_id).update(updated_at=moment, **columns)
+        Thread.objects.filter(pk=run.thread_id).update(updated_at=moment, **of_thread)
     for message in commit.replacements:
         replace_message(thread=run.thread, message=message)
+    for call in commit.calls:
+        _write_call(call, run.attempt)
 
 
 def _guard(run_id: str, attempt: int, **changes: Any) -> None:
-    mine = Run.objects.filter(pk=run_id, attempt=attempt, status=Run.Status.RUNNING)
-    if not mine.update(**changes):
+    """Writes the run's columns, if it is still this attempt's."""
+    stored = columns(Run, changes)
+    if not _guarded(tuple(stored)).run(run_id=run_id, of_attempt=attempt, **stored):
         raise LostRun
+
+
+@cache
+def _guarded(names: tuple[str, ...]) -> Update:
+    return Update(
+        lambda: Run.objects.filter(
+            pk=arg("run_id"), attempt=arg("of_attempt"), status=Run.Status.RUNNING
+        ),
+        **{name: arg(name) for name in names},
+    )
+
+
+_HAS_INPUT = Exists(lambda: RunInput.objects.filter(run=arg("run_id"), taken_at=None))
 
 
 def _thread_columns(commit: Commit) -> dict[str, Any]:
     """What changes on the thread besides its messages."""
-    columns: dict[str, Any] = {"state": commit.state} if commit.state_changed else {}
+    changed: dict[str, Any] = {"state": commit.state} if commit.state_changed else {}
     if any(SUMMARY in message.metadata for message in commit.messages):
-        columns["has_summary"] = commit.claim.run.thread.has_summary = True
-    return columns
+        changed["has_summary"] = commit.claim.run.thread.has_summary = True
+    return changed

@@ -2,7 +2,9 @@
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from agentserver.core.exact_json import dumps
 from config.specs.agent import (
@@ -16,6 +18,7 @@ from config.specs.agent import (
     StopOnLoop,
     StopOnTool,
 )
+from runs.engine.conversation import Entry
 from runs.engine.journal import Totals
 from runs.events.types import Termination
 from runs.models import ToolCall
@@ -41,10 +44,24 @@ class Limits:
 
     def saw_calls(self, calls: list[ToolCall]) -> None:
         for call in calls:
-            failed = call.status == ToolCall.Status.FAILED
-            self.errors_in_a_row = self.errors_in_a_row + 1 if failed else 0
-            self.recent_calls.append(f"{call.name} {dumps(call.arguments)}")
-            self.used_tools.add(call.name)
+            self._count(call.name, call.arguments, failed=call.status == ToolCall.Status.FAILED)
+
+    def _count(self, name: str, arguments: Any, *, failed: bool) -> None:
+        self.errors_in_a_row = self.errors_in_a_row + 1 if failed else 0
+        self.recent_calls.append(f"{name} {dumps(arguments)}")
+        self.used_tools.add(name)
+
+    def recall(self, entries: Iterable[Entry], *, turn: int, steps: int) -> None:
+        """Counts again what the ``steps`` did that earlier attempts of the run completed."""
+        mine = [each for each in entries if each.turn == turn and _is_before(each, steps)]
+        failed = {entry.tool_call_id for entry in mine if entry.metadata.get("failed")}
+        ended = {each.tool_call_id for each in mine if each.role == "tool"}
+        for entry in mine:
+            if entry.role == "assistant":
+                self.saw_answer(entry.text)
+            for call in entry.tool_calls:
+                if call["id"] in ended:
+                    self._count(call["name"], call["arguments"], failed=call["id"] in failed)
 
     def before_step(self, totals: Totals) -> Termination | None:
         """The reason not to start another inference, if there is one."""
@@ -81,3 +98,7 @@ class Limits:
     def _loops(self, window: int) -> bool:
         last = list(self.recent_calls)[-window:]
         return len(last) == window and len(set(last)) == 1
+
+
+def _is_before(entry: Entry, step: int) -> bool:
+    return entry.step is not None and entry.step < step

@@ -3,7 +3,7 @@
 Nothing lives in memory alone: every exit leaves rows from which another worker goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
@@ -27,6 +27,9 @@ from runs.events.types import (
     Suspension,
     Termination,
 )
+from runs.mailbox.families import tell_parent
+from runs.mailbox.ledger import cancel, finished_event, has_result, tool_message
+from runs.mailbox.stop import stop_children
 from runs.models import ToolCall
 from runs.providers.errors import ProviderError
 from threads.services import NewMessage
@@ -72,10 +75,12 @@ class Loop:
             cause=self._cause(crashed=crashed),
             input_message_ids=[] if run.last_seq else self._input_ids(),
         )
-        lost = [self.recorder.reset("the previous worker went away")] if crashed else []
+        lost = [self.recorder.lost("the previous worker went away")] if crashed else []
         self.session.emit_together([*lost, started])
         if run.attempt > 1:
-            await self._adopt()
+            done = {"turn": run.turn or 0, "steps": self.recorder.step}
+            self.limits.recall(self.recorder.entries, **done)
+            await self._adopt(crashed=crashed)
         self.recorder.step_is_open = bool(self.open_calls)
 
     def _cause(self, *, crashed: bool) -> Literal["start", "resume", "recover"]:
@@ -89,19 +94,23 @@ class Loop:
         entries = self.recorder.entries
         return [each.message_id for each in entries if each.turn == turn and each.step is None]
 
-    async def _adopt(self) -> None:
+    async def _adopt(self, *, crashed: bool = False) -> None:
         """Takes over the calls of a step that an earlier attempt left open."""
-        run = self.session.claim.run
-        adopt = self.session.run_in_thread
-        self.open_calls = await adopt(journal.adopt_calls, run, self.recorder.step)
-        changed = tool_phase.recover(self.session, self.toolbox, self.open_calls)
-        for row in changed:
-            await self._record(row)
+        run, in_thread = self.session.claim.run, self.session.run_in_thread
+        rows = await in_thread(journal.adopt_calls, run, self.recorder.step)
+        self.open_calls = rows
+        if crashed and rows:
+            self._announce(await in_thread(journal.unannounced, run, rows))
+        changed = tool_phase.recover(self.session, self.toolbox, rows)
+        if changed:
+            self._announce(changed)
+            self.recorder.unsaved += changed
+            await self.recorder.commit(journal.save)
 
-    async def _record(self, row: ToolCall) -> None:
-        await self.session.run_in_thread(journal.record_call, row, attempt=self.session.attempt)
-        if row.status != ToolCall.Status.RUNNING:
-            self.session.emit(tool_phase.finished_event(row))
+    def _announce(self, rows: Iterable[ToolCall]) -> None:
+        for row in rows:
+            if row.status != ToolCall.Status.RUNNING:
+                self.session.emit(finished_event(row))
 
     async def _until_rest(self) -> Exit:
         while True:
@@ -136,18 +145,20 @@ class Loop:
             return
         self.session.inbox_hint = False
         run = self.session.claim.run
-        step = self.recorder.step
-        ids = await self.session.run_in_thread(journal.take_input, run, step=step)
-        if ids:
-            await self.recorder.load()
+        waiting = await self.session.run_in_thread(journal.waiting_input, run)
+        if waiting:
+            ids = [message_id for row in waiting for message_id in row.message_ids]
             self.session.emit(InputAccepted(message_ids=ids))
+            await self.recorder.commit(journal.take_input, waiting)
+            await self.recorder.load()
 
     async def _infer(self) -> Answer:
         recorder = self.recorder
         await self.window.fit(recorder)
         messages = model_messages(self.session.agent, recorder.entries)
-        request = replace(self.request, messages=messages)
-        recorder.step_is_open = True
+        known = frozenset(each["id"] for entry in recorder.entries for each in entry.tool_calls)
+        request = replace(self.request, messages=messages, taken_ids=known)
+        recorder.open_step()
         answer = await infer(self.session, request, step=recorder.step, message_id=new_id())
         cost = self.price(answer.model_name, answer.usage)
         recorder.totals.add(answer.usage, cost, answer.model_name)
@@ -171,16 +182,15 @@ class Loop:
     async def _open_step(self, answer: Answer, message: NewMessage) -> None:
         """Commits the intent of every call before any of them runs."""
         rows = tool_phase.plan(self.session, self.toolbox, answer.calls, step=self.recorder.step)
+        self._announce(rows)
         await self.recorder.commit(journal.open_step, rows, messages=[message])
         self.open_calls = rows
-        for row in rows:
-            if row.status != ToolCall.Status.RUNNING:
-                self.session.emit(tool_phase.finished_event(row))
 
     async def _tools(self) -> Exit | None:
         rows = self.open_calls
+        patient = not tool_phase.is_repeatable(self.toolbox, rows)
         work = tool_phase.run_calls(self.session, self.toolbox, rows)
-        await self.session.interruptible(work)
+        await self.session.interruptible(work, patient=patient)
         refused = tool_phase.denied(rows)
         if refused:
             blocked = Termination(type="blocked", detail=tool_phase.denial(refused))
@@ -202,9 +212,9 @@ class Loop:
         still = {row.result_message_id for row in rows if row.status == ToolCall.Status.SUSPENDED}
         unchanged = still & self.recorder.placeholders
         return [
-            tool_phase.tool_message(row, step=self.recorder.step)
+            tool_message(row, step=self.recorder.step)
             for row in rows
-            if row.result_message_id not in unchanged and tool_phase.has_result(row)
+            if row.result_message_id not in unchanged and has_result(row)
         ]
 
     async def _suspend(self, rows: list[ToolCall]) -> Exit | None:
@@ -218,26 +228,47 @@ class Loop:
             )
         )
         try:
-            await self.recorder.commit(journal.suspend, messages=self._results())
+            more = await self.recorder.commit(journal.suspend, messages=self._results())
         except DecisionArrived:
             self.session.retract(last)
+            await self.recorder.commit(journal.save)
             await self._adopt()
             return None
         await self.recorder.publish(last)
-        return Exit.DONE
+        for child_id in filter(None, (row.child_run_id for row in waiting)):
+            # It may have ended before this run was known to wait for it.
+            await self.session.run_in_thread(tell_parent, child_id)
+        return Exit.MORE_WORK if more else Exit.DONE
 
     # --- ends -------------------------------------------------------------------------------
 
     async def _stopped(self) -> Exit:
-        self.recorder.close_step()
-        ending = Ending(Termination(type="cancelled"))
+        rest = await self._give_up(Ending(Termination(type="cancelled")))
+        if any(self.toolbox.is_delegate(row) for row in self.open_calls):
+            await self.session.run_in_thread(stop_children, self.session.run_id)
+        return rest
+
+    async def fail(self, ending: Ending) -> Exit:
+        """Ends the run after an error that nobody foresaw."""
+        return await self._give_up(ending)
+
+    async def _give_up(self, ending: Ending) -> Exit:
+        """Ends the run wherever it is: calls that did not end are cancelled."""
+        unfinished = [row for row in self.open_calls if not row.is_final]
+        for row in unfinished:
+            cancel(row)
+        self._announce(unfinished)
+        self.recorder.unsaved += unfinished
+        if self.open_calls:
+            self.recorder.close_step()
+        else:
+            self.recorder.abandon_step("the run ended")
         return await end_run(self.recorder, ending, self._results())
 
     async def _provider_failed(self, error: ProviderError) -> Exit:
         if not error.retryable:
-            self.recorder.close_step()
             failed = Termination(type="error", detail=str(error), code=error.code)
-            return await end_run(self.recorder, Ending(failed, dead=True))
+            return await self._give_up(Ending(failed, dead=True))
         self.recorder.reset_step(error.code)
         try:
             alive = await self.recorder.commit(
@@ -248,7 +279,7 @@ class Loop:
         return Exit.RETRY if alive else Exit.MORE_WORK
 
     async def _hand_back(self) -> Exit:
-        if self.recorder.step_is_open and not self.open_calls:
+        if not self.open_calls:
             self.recorder.reset_step("the worker shut down")
         try:
             await self.recorder.commit(journal.save)

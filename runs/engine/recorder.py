@@ -1,5 +1,6 @@
 """The books of a run in execution: conversation, totals, shared state, and their commits."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +8,19 @@ from typing import Any, TypeVar
 
 from runs.engine.conversation import Entry, load
 from runs.engine.journal import Commit, Totals
-from runs.engine.session import Session
+from runs.engine.session import Session, to_its_end
 from runs.events.changes import announce_change
-from runs.events.types import AnyEvent, Record, StateDelta, StateSnapshot, StepFinished, StepReset
+from runs.events.types import (
+    AnyEvent,
+    InferenceCompleted,
+    Record,
+    StateDelta,
+    StateSnapshot,
+    StepFinished,
+    StepReset,
+)
 from runs.metrics import observe_committed
+from runs.models import ToolCall
 from runs.tools.json_patch import PatchError, apply_patch
 from threads.services import NewMessage
 
@@ -21,7 +31,8 @@ logger = logging.getLogger(__name__)
 @dataclass
 class Recorder:
     """`placeholders` are the tool messages that the open step stored when it was suspended; a step
-    that has some was already shown as finished."""
+    that has some was already shown as finished. `unsaved` are ledger rows that the next commit
+    takes along."""
 
     session: Session
     totals: Totals
@@ -30,6 +41,9 @@ class Recorder:
     step_is_open: bool = False
     state: Any = None
     state_changed: bool = False
+    unsaved: list[ToolCall] = field(default_factory=list)
+    _committing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _step_began: int = 0
 
     @property
     def step(self) -> int:
@@ -47,6 +61,9 @@ class Recorder:
 
     # --- events -----------------------------------------------------------------------------
 
+    def open_step(self) -> None:
+        self.step_is_open, self._step_began = True, self.session.last_seq
+
     def close_step(self) -> None:
         if self.step_is_open and not self.placeholders:
             self.session.emit(StepFinished(step=self.step))
@@ -57,11 +74,22 @@ class Recorder:
         self.totals.steps += 1
 
     def reset_step(self, reason: str) -> None:
-        """Voids what was shown since the last commit."""
-        self.session.emit(self.reset(reason))
+        """Voids the open inference: it is made again, by this attempt or another."""
+        if self.step_is_open:
+            reset = StepReset(step=self.step, after_seq=self._step_began, reason=reason)
+            self.session.emit(reset)
         self.step_is_open = False
 
-    def reset(self, reason: str) -> StepReset:
+    def abandon_step(self, reason: str) -> None:
+        """Ends a step whose answer is not stored. What it showed stays with its viewers, unless
+        it looks like a message: an inference of it completed."""
+        shown = [each.event for each in self.session.records if each.seq > self._step_began]
+        if any(isinstance(event, InferenceCompleted) for event in shown):
+            self.reset_step(reason)
+        self.close_step()
+
+    def lost(self, reason: str) -> StepReset:
+        """Voids what the previous attempt showed after its last commit."""
         return StepReset(step=self.step, after_seq=self.session.committed_seq, reason=reason)
 
     def emit(self, event: AnyEvent) -> None:
@@ -99,9 +127,33 @@ class Recorder:
         messages: Sequence[NewMessage] = (),
         **options: Any,
     ) -> T:
-        """One journal write with everything emitted so far. A write that raises changes nothing."""
+        """One journal write with everything emitted so far. A write that raises changes nothing.
+
+        A write that began is awaited even by a run that is told to stop: what is stored and what
+        is remembered as stored must not part.
+        """
+        return await to_its_end(self._commit(write, arguments, options, messages))
+
+    async def _commit(
+        self,
+        write: Callable[..., T],
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        messages: Sequence[NewMessage],
+    ) -> T:
+        async with self._committing:
+            commit = self._everything(messages)
+            outcome: T = await self.session.run_in_thread(write, commit, *arguments, **options)
+            self.session.committed(commit.records)
+            self.unsaved = [row for row in self.unsaved if row not in commit.calls]
+            self.state_changed = self.state is not commit.state and self.state_changed
+            self._remember(messages)
+        observe_committed(commit.claim.run, commit.records)
+        return outcome
+
+    def _everything(self, messages: Sequence[NewMessage]) -> Commit:
         replacing = [message for message in messages if message.id in self.placeholders]
-        commit = Commit(
+        return Commit(
             claim=self.session.claim,
             records=tuple(self.session.records),
             totals=self.totals,
@@ -109,13 +161,8 @@ class Recorder:
             replacements=replacing,
             state=self.state,
             state_changed=self.state_changed,
+            calls=tuple(self.unsaved),
         )
-        outcome: T = await self.session.run_in_thread(write, commit, *arguments, **options)
-        self.session.committed(commit.records)
-        observe_committed(commit.claim.run, commit.records)
-        self.state_changed = False
-        self._remember(messages)
-        return outcome
 
     def _remember(self, messages: Sequence[NewMessage]) -> None:
         fresh = {message.id: _entry(message, self.session) for message in messages}

@@ -48,12 +48,15 @@ class Session:
     committed_seq: int = 0
     _current: "asyncio.Task[Any] | None" = None
     _next_seq: int = 0
+    _patient: bool = False
 
     def __post_init__(self) -> None:
         self._next_seq = self.claim.run.next_seq()
         self.committed_seq = self.claim.run.last_seq
         # Input for a first attempt is announced, or found when the run is about to end.
         self.inbox_hint = self.claim.run.attempt > 1
+        # Asked for while nobody held the run, or while it was being claimed.
+        self.stop_reason = Stopped if self.claim.run.cancel_requested else None
 
     @property
     def agent(self) -> AgentSpec:
@@ -103,20 +106,24 @@ class Session:
 
     def stop(self, reason: type[Exception]) -> None:
         """Makes the run raise ``reason`` at its current or next `interruptible` wait."""
-        if self.stop_reason is None or reason is LostRun:
+        if self.stop_reason in {None, Draining} or reason is LostRun:
             self.stop_reason = reason
-        if self._current:
+        if self._current and not (self._patient and reason is Draining):
             self._current.cancel()
 
     def check(self) -> None:
         if self.stop_reason:
             raise self.stop_reason
 
-    async def interruptible(self, work: Coroutine[Any, Any, T]) -> T:
-        """Awaits ``work``; a `stop` cancels it and surfaces as the stop's reason."""
+    async def interruptible(self, work: Coroutine[Any, Any, T], *, patient: bool = False) -> T:
+        """Awaits ``work``; a `stop` cancels it and surfaces as the stop's reason.
+
+        ``patient`` work cannot be repeated, so a process that shuts down lets it come to its end.
+        """
         if self.stop_reason:
             work.close()
             raise self.stop_reason
+        self._patient = patient
         self._current = asyncio.ensure_future(work)
         try:
             result: T = await self._current
@@ -133,3 +140,16 @@ class Session:
         if task and not task.done():
             task.cancel()
             await asyncio.wait([task])
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Awaits ``work`` even when the waiter is cancelled; the cancellation then goes on."""
+    task = asyncio.ensure_future(work)
+    try:
+        result: T = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
+    return result

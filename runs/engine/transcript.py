@@ -1,7 +1,7 @@
 """Model output on its way into the log: blocks open and close in order, ids are made here."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +43,22 @@ class Call:
 
 
 class Transcript:
-    """Collects one message while emitting its events; parts go by their index in the stream."""
+    """Collects one message while emitting its events; parts go by their index in the stream.
+
+    ``taken_ids`` are the ids of the conversation's earlier calls.
+    """
 
     def __init__(
-        self, emit: Callable[[AnyEvent], None], message_id: str, client_tools: frozenset[str]
+        self,
+        emit: Callable[[AnyEvent], None],
+        message_id: str,
+        client_tools: frozenset[str],
+        taken_ids: Iterable[str] = (),
     ) -> None:
         self._emit = emit
         self._message_id = message_id
         self._client_tools = client_tools
+        self._taken = set(taken_ids)
         self._open: dict[int, dict[str, Any] | Call] = {}
         self._ids: dict[int, str] = {}
         self.content: list[dict[str, Any]] = []
@@ -86,7 +94,9 @@ class Transcript:
 
     def start_call(self, index: int, part: ToolCallPart) -> None:
         client_side = part.tool_name in self._client_tools
-        call = Call(id=part.tool_call_id, name=part.tool_name, client_side=client_side)
+        call = Call(
+            id=self._own_id(part.tool_call_id), name=part.tool_name, client_side=client_side
+        )
         self._open[index] = call
         self.calls.append(call)
         self._emit(
@@ -141,10 +151,9 @@ class Transcript:
         if isinstance(block, dict) and block["type"] == "text":
             self._emit(TextEnded(block_id=self._ids[index]))
         elif isinstance(block, dict):
-            signature = part.signature if isinstance(part, ThinkingPart) else None
-            if signature and isinstance(part, ThinkingPart):
-                block |= {"signature": signature, "provider": part.provider_name}
-            self._emit(ReasoningEnded(block_id=self._ids[index], signature=signature))
+            proof = _proof(part)
+            block |= proof
+            self._emit(ReasoningEnded(block_id=self._ids[index], **proof))
 
     def close(self) -> None:
         """Ends whatever the stream left open; the next stream numbers its parts anew."""
@@ -152,8 +161,21 @@ class Transcript:
             self.end(index)
         self._ids.clear()
 
+    def _own_id(self, given: str) -> str:
+        """Some providers number the calls of every answer anew; here an id names one call."""
+        call_id = given if given not in self._taken else f"{given}_{new_id()[-12:]}"
+        self._taken.add(call_id)
+        return call_id
+
     def _start(self, index: int, block: dict[str, Any]) -> str:
         self._open[index] = block
         self.content.append(block)
         self._ids[index] = new_id()
         return self._ids[index]
+
+
+def _proof(part: ModelResponsePart | None) -> dict[str, Any]:
+    """What the provider wants back with a reasoning block, if it gave anything."""
+    if not isinstance(part, ThinkingPart) or not part.signature:
+        return {}
+    return {"signature": part.signature, "provider": part.provider_name}

@@ -41,8 +41,8 @@ _MEDIA_BLOCKS = {"image": "image", "audio": "audio", "video": "video"}
 class RunSummary:
     """What the log says about a run: `usage` sums its inferences, `tickets` are the open ones.
 
-    `steps` counts finished steps, `response` is the final text, `input_message_ids` are all
-    messages the run took up, in order.
+    `steps` counts finished steps (a suspended one is not), `response` is the final text,
+    `input_message_ids` are all messages the run took up, in order.
     """
 
     status: str = "created"
@@ -68,7 +68,7 @@ def fold(records: Iterable[Record]) -> tuple[RunSummary, list[Json]]:
     """The run's summary and its messages in the order they were stored (native-v1 §2.2).
 
     An assistant message counts once its inference completed: the text of an inference that was
-    cancelled or failed is shown, never stored. A tool message stands where its call first ended,
+    cancelled or failed is shown, never stored. Tool messages follow in the order of their calls,
     a suspended call's placeholder included; the later outcome replaces its text.
     """
     folding = _Folding()
@@ -95,6 +95,7 @@ class _Folding:
         self._completed: set[str] = set()
         self._blocks: dict[str, Json] = {}
         self._step_now = 0
+        self._closed_steps: set[int] = set()
 
     def apply(self, event: AnyEvent) -> None:
         handler = _HANDLERS.get(type(event))
@@ -105,7 +106,7 @@ class _Folding:
         return [
             message
             for message_id, message in self._messages.items()
-            if message["role"] == "tool" or message_id in self._completed
+            if message and (message["role"] == "tool" or message_id in self._completed)
         ]
 
     def started(self, event: RunStarted) -> None:
@@ -124,6 +125,8 @@ class _Folding:
         self.run.termination = Termination(type="suspended")
         self.run.waiting_reason = event.reason
         self.run.tickets = list(event.tickets)
+        self._closed_steps.discard(self._step_now)
+        self._count_steps()
 
     def finished(self, event: RunFinished) -> None:
         self._runs()
@@ -131,13 +134,19 @@ class _Folding:
         self.run.termination = event.termination
         self.run.response = event.response
         self.run.output = event.output
+        self.run.steps = event.steps
 
     def step_started(self, event: StepStarted) -> None:
+        if self._step_now < event.step and self._messages:
+            # A step that was suspended is over when the next one begins.
+            self._closed_steps.add(self._step_now)
+            self._count_steps()
         self._step_now = event.step
         self._assistant(event.message_id)
 
     def step_finished(self, event: StepFinished) -> None:
-        self.run.steps += 1
+        self._closed_steps.add(event.step)
+        self._count_steps()
 
     def inference_completed(self, event: InferenceCompleted) -> None:
         self._assistant(event.message_id)
@@ -161,6 +170,8 @@ class _Folding:
     def reasoning_ended(self, event: ReasoningEnded) -> None:
         if event.signature is not None:
             self._blocks[event.block_id]["signature"] = event.signature
+        if event.provider is not None:
+            self._blocks[event.block_id]["provider"] = event.provider
 
     def file_produced(self, event: FileProduced) -> None:
         self._open(event.message_id, event.block_id, _file_block(event))
@@ -168,16 +179,21 @@ class _Folding:
     def call_ready(self, event: ToolCallReady) -> None:
         call = {"id": event.call_id, "name": event.name, "arguments": event.arguments}
         self._assistant(event.message_id)["tool_calls"].append(call)
+        # Results stand in the order of the calls, whichever ends first.
+        self._messages.setdefault(_place(event.call_id), {})
 
     def call_finished(self, event: ToolCallFinished) -> None:
-        message = self._messages.setdefault(event.result_message_id, {})
+        message = self._messages.setdefault(_place(event.call_id), {})
         message |= {
             "id": event.result_message_id,
             "role": "tool",
-            "content": [{"type": "text", "text": tool_text(event)}],
+            "content": [{"type": "text", "text": tool_text(event)}, *event.content],
             "tool_call_id": event.call_id,
         }
         message.setdefault("step_index", self._step_now)
+
+    def _count_steps(self) -> None:
+        self.run.steps = len(self._closed_steps)
 
     def _runs(self) -> None:
         self.run.status = "running"
@@ -191,6 +207,10 @@ class _Folding:
     def _open(self, message_id: str, block_id: str, block: Json) -> None:
         self._blocks[block_id] = block
         self._assistant(message_id)["content"].append(block)
+
+
+def _place(call_id: str) -> str:
+    return f"result of {call_id}"
 
 
 def tool_text(event: ToolCallFinished) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from agentserver.core.prepared import insert
 from runs.events.types import Record
 from runs.models import RunEvents
 
@@ -16,10 +17,8 @@ def append_segment(run_id: str, records: Sequence[Record]) -> None:
     """Write records, ascending by seq, inside the caller's transaction."""
     starts = range(0, len(records), SEGMENT_RECORDS)
     rows = [_row(run_id, records[start : start + SEGMENT_RECORDS]) for start in starts]
-    if len(rows) == 1:
-        rows[0].save(force_insert=True)
-    elif rows:
-        RunEvents.objects.bulk_create(rows)
+    if rows:
+        insert(*rows)
 
 
 def read(run_id: str, after_seq: int = 0, limit: int | None = None) -> list[Record]:

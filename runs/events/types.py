@@ -141,6 +141,7 @@ class ReasoningEnded(Event):
     type: Literal["reasoning_ended"] = "reasoning_ended"
     block_id: str
     signature: str | None = None
+    provider: str | None = None
 
 
 class FileProduced(Event):
@@ -235,8 +236,9 @@ class ToolCallFinished(Event):
     """The outcome of a call; ``suspended`` is provisional, the others are final.
 
     `result_message_id` is the tool message that stores it. `data` is what the tool returned,
-    `message` the text the model reads when it differs from the data, `resumed` true when a decision
-    preceded it, `denied` true when that decision or a rule refused the call.
+    `message` the text the model reads when it differs from the data, `content` further blocks of
+    the tool message, `resumed` true when a decision preceded it, `denied` true when that decision
+    or a rule refused the call.
     """
 
     type: Literal["tool_call_finished"] = "tool_call_finished"
@@ -248,6 +250,7 @@ class ToolCallFinished(Event):
     message: str | None = None
     error: str | None = None
     suspension: Suspension | None = None
+    content: list[dict[str, JsonValue]] = []
     metadata: dict[str, JsonValue] = {}
     resumed: bool = False
     denied: bool = False

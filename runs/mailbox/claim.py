@@ -1,16 +1,20 @@
 """Claims: a worker takes jobs, keeps its leases, and gives jobs back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache, reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from agentserver.core.clock import now
 from agentserver.core.ids import new_id
+from agentserver.core.prepared import Select, Update, arg
 from runs.mailbox import lane as lanes
 from runs.models import Job, Lane, Run
 from threads.models import Message
@@ -53,10 +57,7 @@ def _mend(ready: list[Lane], jobs: list[Job]) -> None:
 
 
 def _queued(job_ids: list[str]) -> list[Job]:
-    if not job_ids:
-        return []
-    jobs = Job.objects.filter(pk__in=job_ids, state=Job.State.QUEUED)
-    return list(jobs.select_related("run", "run__thread"))
+    return _by_ids(_queued_jobs, job_ids) if job_ids else []
 
 
 def _mark(jobs: list[Job], *, worker: str, token: str, turns: dict[str, int]) -> None:
@@ -69,57 +70,122 @@ def _mark(jobs: list[Job], *, worker: str, token: str, turns: dict[str, int]) ->
         job.run.turn = turns[job.thread_id] + 1
     _claim_jobs(jobs, worker=worker, token=token)
     if fresh:
-        lane_turn = Subquery(Lane.objects.filter(pk=OuterRef("thread_id")).values("turn")[:1])
-        _start_runs(fresh, turn=lane_turn + 1)
-        _show_input(fresh)
-        _hold_lanes(fresh, turn=F("turn") + 1)
+        _start_runs(_begin_runs, fresh)
+        _by_ids(_show_input, [job.run_id for job in fresh])
+        _by_ids(_hold_lanes_anew, [job.thread_id for job in fresh])
     if again:
-        _start_runs(again)
-        _hold_lanes(again)
+        _start_runs(_resume_runs, again)
+        _by_ids(_hold_lanes_again, [job.thread_id for job in again])
 
 
 def _claim_jobs(jobs: list[Job], *, worker: str, token: str) -> None:
     moment = now()
     changes = {
-        "state": Job.State.CLAIMED,
         "claim_token": token,
         "claimed_by": worker,
         "lease_until": moment + lease(),
         "updated_at": moment,
     }
-    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(**changes)
+    _by_ids(_take_jobs, [job.pk for job in jobs], **changes)
     for job in jobs:
+        job.state = Job.State.CLAIMED
         for name, value in changes.items():
             setattr(job, name, value)
 
 
-def _start_runs(jobs: list[Job], **columns: Any) -> None:
+def _start_runs(statement: Callable[[int], Update], jobs: list[Job]) -> None:
     moment = now()
-    Run.objects.filter(pk__in=[job.run_id for job in jobs]).update(
-        status=Run.Status.RUNNING,
-        termination_code="",
-        attempt=F("attempt") + 1,
-        started_at=Coalesce("started_at", moment),
-        updated_at=moment,
-        **columns,
-    )
+    _by_ids(statement, [job.run_id for job in jobs], now=moment)
     for job in jobs:
         job.run.status = Run.Status.RUNNING
         job.run.attempt += 1
         job.run.started_at = job.run.started_at or moment
 
 
-def _show_input(fresh: list[Job]) -> None:
+# --- statements, one per batch size -----------------------------------------------------
+
+
+def _by_ids(statement: Callable[[int], Any], ids: list[str], **values: Any) -> Any:
+    named = {f"id_{index}": each for index, each in enumerate(ids)}
+    return statement(len(ids)).run(**named, **values)
+
+
+def _any(column: str, count: int) -> Q:
+    """``column`` is one of ``id_0`` ... (an ``__in`` over a relation takes no placeholders)."""
+    return reduce(or_, (Q((column, arg(f"id_{index}"))) for index in range(count)))
+
+
+@cache
+def _queued_jobs(count: int) -> Select[Job]:
+    jobs = Job.objects.filter(_any("pk", count), state=Job.State.QUEUED).order_by()
+    return Select(lambda: jobs.select_related("run", "run__thread"))
+
+
+@cache
+def _take_jobs(count: int) -> Update:
+    return Update(
+        lambda: Job.objects.filter(_any("pk", count)),
+        state=Job.State.CLAIMED,
+        claim_token=arg("claim_token"),
+        claimed_by=arg("claimed_by"),
+        lease_until=arg("lease_until"),
+        updated_at=arg("updated_at"),
+    )
+
+
+def _run_update(count: int, **columns: Any) -> Update:
+    return Update(
+        lambda: Run.objects.filter(_any("pk", count)),
+        status=Run.Status.RUNNING,
+        termination_code="",
+        attempt=F("attempt") + 1,
+        started_at=Coalesce("started_at", arg("now")),
+        updated_at=arg("now"),
+        **columns,
+    )
+
+
+@cache
+def _begin_runs(count: int) -> Update:
+    lane_turn = Subquery(Lane.objects.filter(pk=OuterRef("thread_id")).values("turn")[:1])
+    return _run_update(count, turn=lane_turn + 1)
+
+
+@cache
+def _resume_runs(count: int) -> Update:
+    return _run_update(count)
+
+
+@cache
+def _show_input(count: int) -> Update:
     """The input of a run that begins takes the run's turn: from now on it can be read."""
-    run_turn = Subquery(Run.objects.filter(pk=OuterRef("run_id")).values("turn")[:1])
-    hidden = Message.objects.filter(run_id__in=[job.run_id for job in fresh], turn__isnull=True)
-    hidden.update(turn=run_turn)
+    turn = Subquery(Run.objects.filter(pk=OuterRef("run_id")).order_by().values("turn")[:1])
+    return Update(
+        lambda: Message.objects.filter(_any("run_id", count), turn__isnull=True), turn=turn
+    )
 
 
-def _hold_lanes(jobs: list[Job], **columns: Any) -> None:
-    run_of_next = Subquery(Job.objects.filter(pk=OuterRef("next_job_id")).values("run_id")[:1])
-    held = Lane.objects.filter(pk__in=[job.thread_id for job in jobs])
-    held.update(holder_id=run_of_next, ready_at=None, **columns)
+def _lane_update(count: int, **columns: Any) -> Update:
+    job = Job.objects.filter(pk=OuterRef("next_job_id")).order_by()
+    return Update(
+        lambda: Lane.objects.filter(_any("pk", count)),
+        holder_id=Subquery(job.values("run_id")[:1]),
+        ready_at=None,
+        **columns,
+    )
+
+
+@cache
+def _hold_lanes_anew(count: int) -> Update:
+    return _lane_update(count, turn=F("turn") + 1)
+
+
+@cache
+def _hold_lanes_again(count: int) -> Update:
+    return _lane_update(count)
+
+
+# --- keeping and giving back ------------------------------------------------------------
 
 
 def renew(*, claims: dict[str, str]) -> tuple[set[str], set[str]]:

@@ -1,6 +1,7 @@
 """Parents and children: a delegated run that ends lets the run that waits for it go on."""
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from agentserver.core.clock import now
 from runs import dispatch
@@ -20,11 +21,12 @@ def tell_parent(child_id: str) -> bool:
     child = Run.objects.filter(pk=child_id, status=Run.Status.DONE).first()
     if child is None or child.parent_id is None:
         return False
-    with transaction.atomic():
-        return _resume(child.parent_id, child_id)
+    return resume_parent(child.parent_id, child_id)
 
 
-def _resume(parent_id: str, child_id: str) -> bool:
+@transaction.atomic
+def resume_parent(parent_id: str, child_id: str) -> bool:
+    """`tell_parent` for a child that is done or was deleted."""
     parent = Run.objects.filter(pk=parent_id).first()
     lane = lanes.lock_existing(parent.thread_id) if parent else None
     waiting = ToolCall.objects.filter(
@@ -42,9 +44,9 @@ def _resume(parent_id: str, child_id: str) -> bool:
 def resume_forgotten_parents() -> int:
     """Parents that nobody told, because the process that should have died between two commits."""
     waiting = ToolCall.objects.filter(status=ToolCall.Status.SUSPENDED).exclude(child_run_id="")
-    children = list(waiting.values_list("child_run_id", flat=True)[:BATCH])
-    done = Run.objects.filter(pk__in=children, status=Run.Status.DONE)
-    return sum(tell_parent(child_id) for child_id in done.values_list("pk", flat=True))
+    alive = Run.objects.filter(pk=OuterRef("child_run_id")).exclude(status=Run.Status.DONE)
+    forgotten = waiting.filter(~Exists(alive)).values_list("run_id", "child_run_id")[:BATCH]
+    return sum(resume_parent(parent_id, child_id) for parent_id, child_id in forgotten)
 
 
 def open_children(run_id: str) -> list[Run]:

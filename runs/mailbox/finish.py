@@ -8,19 +8,20 @@ from agentserver.core.clock import now, now_ms
 from runs.events import log
 from runs.events.changes import announce_change
 from runs.events.live import channel
-from runs.events.types import AnyEvent, Record, RunFinished, Termination, ToolCallFinished
-from runs.mailbox import families
+from runs.events.types import (
+    AnyEvent,
+    Record,
+    RunFinished,
+    StepReset,
+    Termination,
+    ToolCallFinished,
+)
+from runs.mailbox import families, ledger
 from runs.mailbox import lane as lanes
 from runs.metrics import observe_committed
 from runs.models import Job, Lane, Run, ToolCall
 from threads.models import Message
-
-OPEN_CALLS = (
-    ToolCall.Status.NEW,
-    ToolCall.Status.RUNNING,
-    ToolCall.Status.SUSPENDED,
-    ToolCall.Status.RESUMING,
-)
+from threads.services import append_messages, replace_message
 
 
 def finish_detached(
@@ -30,7 +31,7 @@ def finish_detached(
     commit, its queued jobs become ``job_state``, and the lane is free. The caller holds the lock
     and has made sure that no worker has claimed the run.
     """
-    events: list[AnyEvent] = list(_close_calls(run))
+    events: list[AnyEvent] = [*_void_lost(run), *_close_calls(run)]
     events.append(
         RunFinished(
             thread_id=run.thread_id,
@@ -63,20 +64,33 @@ def error_payload(termination: Termination) -> dict[str, str] | None:
     return payload | ({"code": termination.code} if termination.code else {})
 
 
+def _void_lost(run: Run) -> list[StepReset]:
+    """What a lost attempt showed and never committed is taken back."""
+    if run.seq_floor <= run.last_seq:
+        return []
+    reason = "the worker went away"
+    return [StepReset(step=run.steps, after_seq=run.last_seq, reason=reason)]
+
+
 def _close_calls(run: Run) -> list[ToolCallFinished]:
-    calls = list(ToolCall.objects.filter(run=run, status__in=OPEN_CALLS).order_by("position"))
-    ToolCall.objects.filter(pk__in=[call.pk for call in calls]).update(
-        status=ToolCall.Status.CANCELLED, updated_at=now()
-    )
-    return [
-        ToolCallFinished(
-            call_id=call.call_id,
-            name=call.name,
-            outcome="cancelled",
-            result_message_id=call.result_message_id,
-        )
-        for call in calls
-    ]
+    """Cancels the calls of the open step and stores its tool messages."""
+    if run.started_at is None:
+        return []
+    rows = list(ToolCall.objects.filter(run=run, step=run.steps).order_by("position"))
+    unfinished = [row for row in rows if not row.is_final]
+    for row in unfinished:
+        ledger.cancel(row)
+        row.updated_at = now()
+    ToolCall.objects.bulk_update(unfinished, ["status", "result", "updated_at"])
+    messages = [ledger.tool_message(row, step=row.step) for row in rows]
+    missing = [each for each in messages if not replace_message(thread=run.thread, message=each)]
+    append_messages(thread=run.thread, messages=missing, run_id=run.pk, turn=run.turn)
+    return [ledger.finished_event(row) for row in unfinished]
+
+
+def show_late_input(run: Run) -> None:
+    """Messages handed to a run that ends without taking them up are read by the runs after it."""
+    Message.objects.filter(run_id=run.pk, turn__isnull=True).update(turn=run.turn)
 
 
 def _end_jobs(run: Run, state: Job.State) -> None:
@@ -88,7 +102,7 @@ def _mark_done(lane: Lane, run: Run, termination: Termination, events: Sequence[
     moment = now()
     if run.turn is None:
         lane.turn = run.turn = lane.turn + 1
-        Message.objects.filter(run_id=run.pk, turn__isnull=True).update(turn=run.turn)
+    show_late_input(run)
     records = _record(run, events)
     run.last_seq = records[-1].seq
     run.attempt += 1

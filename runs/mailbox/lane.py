@@ -1,11 +1,13 @@
 """Lanes: the row lock of a thread's queue, and the place of a thread among all that have work."""
 
 from datetime import datetime
+from functools import cache
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from agentserver.core.clock import now, to_ms
+from agentserver.core.prepared import Select, Update, arg, insert
 from runs.models import Job, Lane
 from threads.models import Thread
 
@@ -33,12 +35,11 @@ def lock(thread: Thread, *, fresh: bool = False) -> Lane:
     """
     if fresh:
         return Lane(thread=thread, resource_id=thread.resource_id)
-    lane = Lane.objects.select_for_update().filter(pk=thread.pk).first()
-    return lane or _create(thread)
+    return _LOCKED.first(thread_id=thread.pk) or _create(thread)
 
 
 def lock_existing(thread_id: str) -> Lane | None:
-    return Lane.objects.select_for_update().filter(pk=thread_id).first()
+    return _LOCKED.first(thread_id=thread_id)
 
 
 def _create(thread: Thread) -> Lane:
@@ -53,18 +54,14 @@ def refresh(lane: Lane) -> None:
     """Recomputes which job of the thread may be claimed next. The caller holds the lock."""
     job = next_job(lane)
     _point_at(lane, job)
-    lane.save(
-        update_fields=[
-            "generation", "turn", "holder_id", "next_job_id", "ready_at", "priority", "fair_at",
-        ]
-    )  # fmt: skip
+    _save(lane)
 
 
 def next_job(lane: Lane) -> Job | None:
     """The first job in line; while a run holds the lane only a job of that very run counts."""
-    jobs = Job.objects.filter(thread_id=lane.thread_id, state=Job.State.QUEUED)
     if not lane.holder_id:
-        return jobs.order_by("priority", "created_at", "id").first()
+        return _FIRST_QUEUED.first(thread_id=lane.thread_id)
+    jobs = Job.objects.filter(thread_id=lane.thread_id, state=Job.State.QUEUED)
     if Job.objects.filter(thread_id=lane.thread_id, state=Job.State.CLAIMED).exists():
         return None
     return jobs.filter(run_id=lane.holder_id).order_by("created_at", "id").first()
@@ -85,9 +82,10 @@ def is_idle(lane: Lane) -> bool:
 
 def _save(lane: Lane) -> None:
     if lane._state.adding:
-        lane.save(force_insert=True)
+        insert(lane)
     else:
-        lane.save(update_fields=COLUMNS)
+        values = {name: getattr(lane, name) for name in COLUMNS}
+        _UPDATE.run(thread_id=lane.thread_id, **values)
 
 
 def _point_at(lane: Lane, job: Job | None) -> None:
@@ -113,6 +111,22 @@ def _busy_lanes_of(resource_id: str) -> int:
 
 def ready_lanes(*, at: datetime, limit: int) -> list[Lane]:
     """Ready lanes in the order they are served, locked; those locked elsewhere are skipped."""
-    ready = Lane.objects.filter(ready_at__isnull=False, ready_at__lte=at)
+    return _ready(limit).run(at=at)
+
+
+@cache
+def _ready(limit: int) -> Select[Lane]:
+    ready = Lane.objects.filter(ready_at__isnull=False, ready_at__lte=arg("at"))
     locked = ready.select_for_update(skip_locked=True)
-    return list(locked.order_by("priority", "fair_at")[:limit])
+    return Select(lambda: locked.order_by("priority", "fair_at")[:limit])
+
+
+_LOCKED = Select(lambda: Lane.objects.select_for_update().filter(pk=arg("thread_id")))
+_FIRST_QUEUED = Select(
+    lambda: Job.objects.filter(thread_id=arg("thread_id"), state=Job.State.QUEUED).order_by(
+        "priority", "created_at", "id"
+    )[:1]
+)
+_UPDATE = Update(
+    lambda: Lane.objects.filter(pk=arg("thread_id")), **{name: arg(name) for name in COLUMNS}
+)

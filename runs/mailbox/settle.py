@@ -1,11 +1,11 @@
 """What becomes of a claimed job: accepted, tried again later, or dead."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import F
 
 from agentserver.core.clock import now
+from agentserver.core.prepared import Update, arg
 from runs.models import Job
 
 FIRST_DELAY = timedelta(milliseconds=250)
@@ -14,8 +14,8 @@ MAX_ERROR_LENGTH = 2000
 
 
 def retry_delay(failures: int) -> timedelta:
-    """The wait after the ``failures``-th failed attempt: 250, 250, 500, 1000 ms ... 30 s."""
-    doublings = min(max(failures - 2, 0), 7)
+    """The wait after the ``failures``-th failed attempt: 250, 250, 500, 1000 ms ... 16 s."""
+    doublings = min(max(failures - 2, 0), 6)
     delay: timedelta = FIRST_DELAY * 2**doublings
     return min(delay, LONGEST_DELAY)
 
@@ -47,8 +47,16 @@ def retry(*, job: Job, token: str, error: str, delay: timedelta | None = None) -
 
 
 def _close(job_id: str, token: str, state: Job.State, *, error: str) -> bool:
-    changes: dict[str, Any] = {"state": state, "lease_until": None, "updated_at": now()}
-    if error:
-        changes["last_error"] = error[:MAX_ERROR_LENGTH]
-    mine = Job.objects.filter(pk=job_id, claim_token=token, state=Job.State.CLAIMED)
-    return bool(mine.update(**changes))
+    changed = _CLOSE.run(
+        job_id=job_id, token=token, state=state, error=error[:MAX_ERROR_LENGTH], now=now()
+    )
+    return changed == 1
+
+
+_CLOSE = Update(
+    lambda: Job.objects.filter(pk=arg("job_id"), claim_token=arg("token"), state=Job.State.CLAIMED),
+    state=arg("state"),
+    lease_until=None,
+    last_error=arg("error"),
+    updated_at=arg("now"),
+)

@@ -1,12 +1,16 @@
 """Cancel, interrupt, supersede: how callers stop work of a thread."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from django.db import transaction
 
-from agentserver.core.clock import now
+from agentserver.core.clock import now, now_ms
+from agentserver.core.ids import new_id
 from runs.events.live import channel
 from runs.events.types import Termination
+from runs.mailbox import families
 from runs.mailbox import lane as lanes
 from runs.mailbox.finish import finish_detached
 from runs.mailbox.submit import insert_resume
@@ -55,7 +59,11 @@ def _supersede_queued(lane: Lane) -> int:
 
 
 def stop_run(lane: Lane, run: Run, how: Run.Cancel) -> bool:
-    """Asks a claimed run to stop (True: its worker will end it) or ends it here (False)."""
+    """Asks a claimed run to stop (True: its worker will end it) or ends it here (False).
+
+    The runs it delegated to are stopped as well, once this is committed.
+    """
+    transaction.on_commit(partial(stop_children, run.pk))
     if run.status != Run.Status.DONE and _is_claimed(run):
         Run.objects.filter(pk=run.pk).update(cancel_requested=how, updated_at=now())
         message = {"kind": "cancel", "run_id": run.pk}
@@ -67,9 +75,41 @@ def stop_run(lane: Lane, run: Run, how: Run.Cancel) -> bool:
 
 def continue_waiting(*, lane: Lane, run: Run) -> Job:
     """Lets a waiting run go on without answers: its open calls are superseded by new input."""
-    waiting = ToolCall.objects.filter(run=run, status=ToolCall.Status.SUSPENDED)
-    waiting.update(status=ToolCall.Status.CANCELLED, result={"error": SUPERSEDED}, updated_at=now())
+    for call in ToolCall.objects.filter(run=run, status=ToolCall.Status.SUSPENDED):
+        decide(call, action="cancel", error=SUPERSEDED)
+    transaction.on_commit(partial(stop_children, run.pk))
     return insert_resume(lane=lane, run=run)
+
+
+def decide(call: ToolCall, *, action: str, payload: Any = None, error: str | None = None) -> None:
+    """Answers a suspended call; the run's next attempt carries the answer out."""
+    call.status, call.updated_at = ToolCall.Status.RESUMING, now()
+    call.decision = {
+        "decision_id": new_id(),
+        "ticket_id": call.ticket_id,
+        "action": action,
+        "payload": payload,
+        "error": error,
+        "decided_at": now_ms(),
+    }
+    call.save(update_fields=["status", "updated_at", "decision"])
+
+
+def stop_children(run_id: str) -> None:
+    """Runs that a stopped run delegated to have nobody left to answer to."""
+    for child in families.open_children(run_id):
+        stop_by_id(child.pk)
+
+
+@transaction.atomic
+def stop_by_id(run_id: str) -> None:
+    """Stops a run, if it is still there and not done."""
+    unfinished = Run.objects.filter(pk=run_id).exclude(status=Run.Status.DONE)
+    thread_id = unfinished.values_list("thread_id", flat=True).first()
+    lane = lanes.lock_existing(thread_id) if thread_id else None
+    run = unfinished.first() if lane else None
+    if lane and run:
+        stop_run(lane, run, Run.Cancel.CANCEL)
 
 
 def _is_claimed(run: Run) -> bool:

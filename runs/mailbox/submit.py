@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from agentserver.core.clock import now
 from agentserver.core.errors import Conflict
 from agentserver.core.ids import new_id
+from agentserver.core.prepared import insert
 from runs.mailbox import lane as lanes
 from runs.models import Job, Lane, Run
 from runs.models.mailbox import DEFAULT_PRIORITY, MAX_ATTEMPTS
@@ -69,7 +69,7 @@ def _create_run(thread: Thread, request: RunRequest, fresh_thread: bool) -> Run:
         thread=thread, messages=request.messages, run_id=request.run_id, all_new=fresh_thread
     )
     seqs = [message.seq for message in appended.rows]
-    return Run.objects.create(
+    run = Run(
         id=request.run_id,
         thread=thread,
         agent_id=request.agent_id,
@@ -82,19 +82,21 @@ def _create_run(thread: Thread, request: RunRequest, fresh_thread: bool) -> Run:
         input_from_seq=min(seqs, default=None),
         input_to_seq=max(seqs, default=None),
     )
+    insert(run)
+    return run
 
 
 def _enqueue(lane: Lane, run: Run, request: RunRequest) -> Job:
+    job = Job(
+        thread_id=run.thread_id,
+        run=run,
+        priority=request.priority,
+        dedupe_key=request.dedupe_key,
+        generation=lane.generation,
+        max_attempts=request.max_attempts,
+    )
     try:
-        job = Job.objects.create(
-            thread_id=run.thread_id,
-            run=run,
-            priority=request.priority,
-            dedupe_key=request.dedupe_key,
-            generation=lane.generation,
-            max_attempts=request.max_attempts,
-            created_at=now(),
-        )
+        insert(job)
     except IntegrityError as error:
         if not request.dedupe_key:
             raise

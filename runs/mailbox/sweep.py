@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +13,7 @@ from runs.events.types import Termination
 from runs.mailbox import families
 from runs.mailbox import lane as lanes
 from runs.mailbox.finish import finish_detached
+from runs.mailbox.stop import stop_children
 from runs.models import IdempotencyKey, Job, Lane, Run
 
 # More events than an attempt can publish between its last commit and its death.
@@ -93,6 +95,7 @@ def bury(lane: Lane, job: Job, *, error: str) -> None:
     run = Run.objects.get(pk=job.run_id)
     termination = Termination(type="error", detail=error, code="dead_letter")
     finish_detached(lane=lane, run=run, termination=termination)
+    transaction.on_commit(partial(stop_children, run.pk))
 
 
 def end_expired_suspensions() -> int:
@@ -109,10 +112,12 @@ def _end_expired(run_id: str, thread_id: str) -> bool:
     lane = lanes.lock_existing(thread_id)
     overdue = Run.objects.filter(pk=run_id, status=Run.Status.WAITING, expires_at__lt=now())
     run = overdue.first()
-    if not lane or not run or Job.objects.filter(run=run, state=Job.State.CLAIMED).exists():
+    going_on = Job.objects.filter(run_id=run_id, state__in=[Job.State.QUEUED, Job.State.CLAIMED])
+    if not lane or not run or going_on.exists():
         return False
     termination = Termination(type="cancelled", detail="nobody answered in time")
     finish_detached(lane=lane, run=run, termination=termination)
+    transaction.on_commit(partial(stop_children, run_id))
     return True
 
 

@@ -8,11 +8,10 @@ from django.db import transaction
 from django.db.models import Q
 
 from agentserver.access.principal import Principal
-from agentserver.core.clock import now, now_ms
 from agentserver.core.errors import BadRequest, Conflict, NotFound
-from agentserver.core.ids import new_id
 from runs import dispatch
 from runs.mailbox import lane as lanes
+from runs.mailbox.stop import decide
 from runs.mailbox.submit import insert_resume
 from runs.models import Lane, Run, ToolCall
 from runs.tools.questions import answer_problems
@@ -62,14 +61,13 @@ def submit_decisions(
     run = _open_run(principal, any_id)
     if run is None:
         raise missing
-    forwarded: list[tuple[str, Decided]] = []
     with transaction.atomic():
         lane = lanes.lock(run.thread)
-        fresh = [each for each in (_record(run, each, forwarded) for each in decisions) if each]
-        if fresh:
+        if Run.objects.filter(pk=run.pk, status=Run.Status.DONE).exists():
+            raise missing
+        # A list, not a generator: every decision is looked at before any continuation.
+        if any([_record(principal, run, each) for each in decisions]):
             _continue(lane, run)
-    for child_id, decided in forwarded:
-        _forward(principal, child_id, decided)
     return run
 
 
@@ -81,42 +79,50 @@ def _open_run(principal: Principal, any_id: str) -> Run | None:
     return run if run and principal.can_see(run.thread.resource_id) else None
 
 
-def _record(run: Run, decided: Decided, forwarded: list[tuple[str, Decided]]) -> ToolCall | None:
+def _record(principal: Principal, run: Run, decided: Decided) -> bool:
+    """Whether the run itself has something to go on with."""
     call = _call(run, decided.reference)
-    if call.suspension and call.suspension["kind"] == "delegate" and not call.decision:
-        forwarded.append((call.child_run_id, decided))
-        return None
-    if call.status != ToolCall.Status.SUSPENDED:
-        return _repeated(call, decided)
+    if call.suspension and call.suspension["kind"] == "delegate" and not call.is_final:
+        _forward(principal, call.child_run_id, decided)
+        return False
+    if call.status != ToolCall.Status.SUSPENDED or decided.reference in _answered(call):
+        _refuse_another(call, decided)
+        return False
     _check_answer(call, decided)
-    call.status, call.updated_at = ToolCall.Status.RESUMING, now()
-    call.decision = {
-        "decision_id": new_id(),
-        "ticket_id": call.ticket_id,
-        "action": decided.action,
-        "payload": decided.payload,
-        "error": decided.error,
-        "decided_at": now_ms(),
-    }
-    call.save(update_fields=["status", "updated_at", "decision"])
-    return call
+    decide(call, action=decided.action, payload=decided.payload, error=decided.error)
+    return True
 
 
 def _call(run: Run, reference: str) -> ToolCall:
-    calls = ToolCall.objects.filter(run=run).filter(Q(call_id=reference) | Q(ticket_id=reference))
-    call = calls.order_by("-pk").first()
+    """The call that waits, or waited, under its own id, its ticket's, or an earlier ticket's."""
+    calls = ToolCall.objects.filter(run=run).order_by("-pk")
+    call = calls.filter(Q(call_id=reference) | Q(ticket_id=reference)).first()
+    if call is None:
+        call = next((each for each in calls if reference in _answered(each)), None)
     if call is None or not (call.suspension or call.decision):
         raise NotFound(f"no pending tool call: {reference}")
     return call
 
 
-def _repeated(call: ToolCall, decided: Decided) -> ToolCall | None:
-    """Nothing to do for an equal decision (None); `Conflict` for another one."""
-    before = call.decision or {}
+def _answered(call: ToolCall) -> dict[str, dict[str, Any]]:
+    """The answers that the call was given before it asked again, by ticket."""
+    earlier = {
+        each["ticket_id"]: {"action": "resume", "payload": each["payload"]} for each in call.answers
+    }
+    latest = call.decision
+    if latest:
+        earlier[latest["ticket_id"]] = latest
+    if call.status == ToolCall.Status.SUSPENDED:
+        earlier.pop(call.ticket_id, None)
+    return earlier
+
+
+def _refuse_another(call: ToolCall, decided: Decided) -> None:
+    """Nothing to do for an equal decision; `Conflict` for another one."""
+    before = _answered(call).get(decided.reference) or call.decision or {}
     same = (decided.action, decided.payload, decided.error)
     if (before.get("action"), before.get("payload"), before.get("error")) != same:
         raise Conflict(f"already decided: {decided.reference}", code="already_decided")
-    return None
 
 
 def _check_answer(call: ToolCall, decided: Decided) -> None:
@@ -134,10 +140,14 @@ def _continue(lane: Lane, run: Run) -> None:
 
 def _forward(principal: Principal, child_id: str, decided: Decided) -> None:
     """A parent waits for its delegate: the answer belongs to what the delegate asked."""
-    waiting = ToolCall.objects.filter(run_id=child_id, status=ToolCall.Status.SUSPENDED)
+    asked = ToolCall.objects.filter(run_id=child_id).exclude(ticket_id="")
+    waiting = asked.filter(status=ToolCall.Status.SUSPENDED)
     tickets = list(waiting.values_list("ticket_id", flat=True)[:2])
     if len(tickets) > 1:
         raise Conflict("the delegated run asks more than one question: decide at that run")
+    if not tickets:
+        # The question was answered already; whether this is the same answer is decided there.
+        tickets = list(asked.order_by("-updated_at").values_list("ticket_id", flat=True)[:1])
     if not tickets:
         raise NotFound(f"no pending tool call: {decided.reference}")
     submit_decision(

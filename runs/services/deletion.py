@@ -11,8 +11,11 @@ from agentserver.core.errors import BadRequest
 from runs.events.live import channel
 from runs.events.types import Termination
 from runs.mailbox import lane as lanes
+from runs.mailbox.families import open_children, resume_parent
 from runs.mailbox.finish import finish_detached
-from runs.models import Run
+from runs.mailbox.stop import stop_by_id
+from runs.mailbox.sweep import SEQ_JUMP
+from runs.models import Lane, Run
 from threads.access import get_thread_for
 from threads.models import Thread
 from threads.services import delete_threads
@@ -57,6 +60,25 @@ def _descendants(thread: Thread) -> list[Thread]:
 
 def _end_runs(thread: Thread) -> None:
     lane = lanes.lock(thread)
-    for run in Run.objects.filter(thread=thread).exclude(status=Run.Status.DONE):
+    unfinished = Run.objects.filter(thread=thread).exclude(status=Run.Status.DONE)
+    # Locked: a worker may be in the middle of a commit, and none may follow this end.
+    for run in unfinished.select_for_update():
         transaction.on_commit(partial(channel().send_control, {"kind": "cancel", "run_id": run.pk}))
-        finish_detached(lane=lane, run=run, termination=DELETED)
+        _end(lane, run)
+
+
+def _end(lane: Lane, run: Run) -> None:
+    if run.status == Run.Status.RUNNING:
+        # Numbers up to here may have been shown by the worker.
+        run.seq_floor = run.last_seq + SEQ_JUMP
+    children = [child.pk for child in open_children(run.pk)]
+    finish_detached(lane=lane, run=run, termination=DELETED)
+    transaction.on_commit(partial(_stop_all, children))
+    if run.parent_id:
+        transaction.on_commit(partial(resume_parent, run.parent_id, run.pk))
+
+
+def _stop_all(run_ids: Iterable[str]) -> None:
+    """The children of a deleted run: they lost their parent with it."""
+    for run_id in run_ids:
+        stop_by_id(run_id)

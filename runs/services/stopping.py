@@ -7,8 +7,8 @@ from django.db import transaction
 from agentserver.access.principal import Principal
 from agentserver.core.errors import NotFound
 from runs import dispatch
-from runs.mailbox import families, stop
 from runs.mailbox import lane as lanes
+from runs.mailbox import stop
 from runs.models import Job, Lane, Run
 from threads.models import Thread
 
@@ -20,8 +20,6 @@ def interrupt_thread(*, principal: Principal, thread_id: str) -> stop.Interrupte
     with transaction.atomic():
         lane = _lane(principal, thread_id, missing)
         interrupted = stop.interrupt(lane)
-    for run in filter(None, (interrupted.stopping, interrupted.ended)):
-        _stop_children(run.pk)
     if not interrupted.did_something:
         raise missing
     return interrupted
@@ -37,7 +35,6 @@ def cancel_thread(*, principal: Principal, thread_id: str) -> Run:
             raise missing
         stop.stop_run(lane, run, Run.Cancel.CANCEL)
         dispatch.on_commit()
-    _stop_children(run.pk)
     return run
 
 
@@ -54,7 +51,6 @@ def cancel_run(*, principal: Principal, run_id: str) -> Run:
             raise missing
         stop.stop_run(lane, run, Run.Cancel.CANCEL)
         dispatch.on_commit()
-    _stop_children(run_id)
     return run
 
 
@@ -85,14 +81,3 @@ def _active(lane: Lane) -> Run | None:
 def _next_queued(lane: Lane) -> Run | None:
     job = lanes.next_job(lane)
     return Run.objects.get(pk=job.run_id) if job else None
-
-
-def _stop_children(run_id: str) -> None:
-    """Runs that the stopped run delegated to have nobody left to answer to."""
-    for child in families.open_children(run_id):
-        with transaction.atomic():
-            lane = lanes.lock_existing(child.thread_id)
-            current = Run.objects.filter(pk=child.pk).exclude(status=Run.Status.DONE).first()
-            if lane and current:
-                stop.stop_run(lane, current, Run.Cancel.CANCEL)
-        _stop_children(child.pk)

@@ -140,25 +140,37 @@ def _submit(request: Input) -> Submitted:
     if isinstance(attempt, Submitted):
         return attempt
     _wait_for_release(attempt)
-    again = _attempt(request)
+    again = _attempt(request, awaited=attempt)
     if isinstance(again, Submitted):
         return again
-    raise Conflict("thread has an active run; cannot claim inline", code="thread_busy")
+    raise _busy()
 
 
 @transaction.atomic
-def _attempt(request: Input) -> "Submitted | Run":
-    """The submission, or the run that has to let go of the thread first (nothing stored then)."""
+def _attempt(request: Input, *, awaited: Run | None = None) -> "Submitted | Run":
+    """The submission, or the run that has to let go of the thread first (nothing stored then).
+
+    ``awaited`` is the run that was asked to let go before. Another one that took its place meanwhile
+    is left alone: of two that come at once one wins, and its run is not stopped by the loser.
+    """
     thread, fresh = _thread(request)
     lane = lanes.lock(thread, fresh=fresh)
-    if lanes.is_idle(lane) and request.mode not in {Mode.RESUME, Mode.ROLLBACK}:
-        lane.generation += request.mode is Mode.INTERRUPT
+    # An equal request may have held the lock until now: it must not be interrupted by its repeat.
+    earlier = None if fresh else _earlier(request)
+    if earlier:
+        return earlier
+    if awaited and lane.holder_id:
+        return awaited
+    if awaited and request.mode is Mode.ROLLBACK:
+        _undo(thread, awaited)
+    if lanes.is_idle(lane) and request.mode is not Mode.RESUME:
+        lane.generation += request.mode in {Mode.INTERRUPT, Mode.ROLLBACK}
         return _insert(thread, lane, request, fresh=fresh)
     holder = _holder(lane)
     match request.mode:
         case Mode.REJECT:
             raise _busy()
-        case Mode.STEER if holder and holder.status == Run.Status.RUNNING:
+        case Mode.STEER if holder and _takes_input(holder):
             return _steer(thread, holder, request)
         case Mode.RESUME:
             return _resume(thread, lane, holder, request)
@@ -190,11 +202,12 @@ def _holder(lane: Lane) -> Run | None:
 
 def _insert(thread: Thread, lane: Lane, request: Input, *, fresh: bool = False) -> Submitted:
     queued = insert_run(thread=thread, lane=lane, request=_run_request(request), fresh_thread=fresh)
-    _remember(request, queued)
     dispatch.on_commit()
     transaction.on_commit(partial(_announce, queued))
     first = lane.next_job_id == queued.job.pk
-    return Submitted(thread.pk, queued.run, queued.job, "running" if first else "queued")
+    submitted = Submitted(thread.pk, queued.run, queued.job, "running" if first else "queued")
+    _remember(request, submitted)
+    return submitted
 
 
 def _announce(queued: Queued) -> None:
@@ -216,6 +229,10 @@ def _run_request(request: Input) -> RunRequest:
 
 
 # --- modes ---------------------------------------------------------------------------------
+
+
+def _takes_input(holder: Run) -> bool:
+    return holder.status == Run.Status.RUNNING and not holder.cancel_requested
 
 
 def _busy() -> Conflict:
@@ -245,7 +262,9 @@ def _resume(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> S
         raise NotFound(f"no open run to resume on thread {thread.pk}", code="no_open_run")
     job = stop.continue_waiting(lane=lane, run=holder)
     appended = append_messages(thread=thread, messages=request.messages, run_id=holder.pk)
-    RunInput.objects.create(run=holder, message_ids=[row.message_id for row in appended.rows])
+    ids = [row.message_id for row in appended.rows]
+    if ids:
+        RunInput.objects.create(run=holder, message_ids=ids)
     dispatch.on_commit()
     resumed = Submitted(thread.pk, holder, job, status="running")
     _remember(request, resumed)
@@ -257,22 +276,14 @@ def _make_room(thread: Thread, lane: Lane, holder: Run | None, request: Input) -
     interrupted = stop.interrupt(lane)
     if interrupted.stopping:
         return interrupted.stopping
-    if request.mode is Mode.ROLLBACK:
-        _undo(thread, holder or _last_run(thread))
+    if request.mode is Mode.ROLLBACK and holder:
+        _undo(thread, holder)
     return None
 
 
-def _last_run(thread: Thread) -> Run | None:
-    """The run that let go while this submission waited for it."""
-    return Run.objects.filter(thread=thread, cancel_requested=Run.Cancel.INTERRUPT).order_by(
-        "-turn"
-    ).first()  # fmt: skip
-
-
-def _undo(thread: Thread, run: Run | None) -> None:
-    if run:
-        ids = list(thread.messages.filter(run_id=run.pk).values_list("message_id", flat=True))
-        delete_messages(thread=thread, message_ids=ids)
+def _undo(thread: Thread, run: Run) -> None:
+    ids = list(thread.messages.filter(run_id=run.pk).values_list("message_id", flat=True))
+    delete_messages(thread=thread, message_ids=ids)
 
 
 def _wait_for_release(run: Run) -> None:

@@ -1,0 +1,1 @@
+"""Throughput, latency and memory of whole servers: ``make bench`` (docs/benchmarks.md)."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BenchmarkContentConfig(AppConfig):
+    name = "benchmarks.content"
+    label = "benchmark_content"
