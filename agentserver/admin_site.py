@@ -1,7 +1,7 @@
 """How the admin looks and what its menu holds: the setting ``UNFOLD``.
 
-Everything here is a name, a link that is resolved later or a permission; nothing is imported from an
-app, so that settings can be read before any app is loaded.
+Everything here is a name, a link that is resolved later or a permission; nothing is imported from
+an app, so that settings can be read before any app is loaded.
 """
 
 from collections.abc import Callable

@@ -15,8 +15,10 @@ def _application() -> "BodyLimit":
     django = cast("Application", get_asgi_application())
     # Deferred: it imports Django REST framework, which reads the settings.
     from agentserver.core.api.body_limit import BodyLimit
+    from agentserver.protocols.ai_sdk.files import MAX_BODY_BYTES
 
-    return BodyLimit(django, default=settings.AGENTSERVER_MAX_BODY_BYTES)
+    larger = {"/v1/ai-sdk/": MAX_BODY_BYTES}
+    return BodyLimit(django, default=settings.AGENTSERVER_MAX_BODY_BYTES, larger=larger)
 
 
 application = _application()

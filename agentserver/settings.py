@@ -179,6 +179,7 @@ CSRF_FAILURE_VIEW = "agentserver.core.api.errors.csrf_failure"
 
 EVENTSTREAM_STORAGE_CLASS = "runs.events.eventstream.LogStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "runs.events.eventstream.Channels"
+AGENTSERVER_EVENTS_ACCESS = "runs.access.may_read_channel"
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",

@@ -10,6 +10,8 @@ urlpatterns = [
     path("v1/", include("runs.api.urls")),
     path("v1/", include("threads.api.urls")),
     path("v1/", include("config.api.urls")),
+    path("v1/ai-sdk/", include("agentserver.protocols.ai_sdk.urls")),
+    path("v1/ag-ui/", include("agentserver.protocols.ag_ui.urls")),
     path("events/", include("runs.events.eventstream_urls")),
     path("admin/", admin.site.urls),
 ]

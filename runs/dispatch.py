@@ -1,11 +1,18 @@
 """Waking a worker up. A hint: the queue is in the database, losing every hint only costs time."""
 
+import logging
 from collections.abc import Callable
 
 from django.db import transaction
 from django.db.utils import DEFAULT_DB_ALIAS
+from kombu.exceptions import OperationalError
+
+from runs.events.live import channel
 
 WAKE_TASK = "runs.wake"
+WAKE = {"kind": "wake"}
+
+logger = logging.getLogger(__name__)
 
 
 class _Local:
@@ -31,15 +38,24 @@ def on_commit() -> None:
 
 
 def wake() -> None:
+    """Tells workers that there is something to claim.
+
+    Worker processes listen on the live channel, which costs a tenth of a task message. Where none
+    listens a Celery message waits for the next worker; a listener that does not react is made up
+    for by the sweeper.
+    """
     if _local.wake:
         _local.wake()
-    else:
-        _send()
+    elif not channel().send_control(WAKE):
+        _send_task()
 
 
-def _send() -> None:
+def _send_task() -> None:
     # Deferred: most processes that import this module never send a message.
     from agentserver.celery import app
 
-    # A broker that is down must not fail a submission that is safely stored: the sweeper finds it.
-    app.send_task(WAKE_TASK, ignore_result=True, retry=False)
+    try:
+        app.send_task(WAKE_TASK, ignore_result=True, retry=False)
+    except OperationalError as error:
+        # The submission is safely stored, and the sweeper finds it.
+        logger.warning("no worker was woken: %s", error)

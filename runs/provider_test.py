@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,9 +34,12 @@ def ask_provider(provider: ProviderSpec, upstream_model: str | None) -> Verdict:
     if network and not upstream_model:
         reason = "no model is stored for this provider: name one in 'upstream_model'"
         return Verdict(ok=False, latency_ms=0, network_tested=False, error=reason)
+    # Deferred: loads pydantic-ai, which a process that only serves HTTP can do without.
+    from runs.providers.probe import probe
+
     choice = ModelChoice(upstream_model=upstream_model or "", provider=settings)
     began = time.monotonic()
-    error = _failure(choice, tuple(_secrets(provider, settings)))
+    error = _failure(probe(choice), tuple(_secrets(provider, settings)))
     latency = round((time.monotonic() - began) * 1000)
     return Verdict(ok=error is None, latency_ms=latency, network_tested=network, error=error)
 
@@ -53,9 +56,9 @@ def missing_key(provider: ProviderSpec) -> str | None:
     return f"no api_key is stored, and the environment has no {variables}"
 
 
-def _failure(choice: ModelChoice, secrets: tuple[str, ...]) -> str | None:
+def _failure(probing: Coroutine[Any, Any, None], secrets: tuple[str, ...]) -> str | None:
     try:
-        run_sync(_probe(choice), CAP_SECONDS + _GRACE_SECONDS)
+        run_sync(_capped(probing), CAP_SECONDS + _GRACE_SECONDS)
     except TimeoutError:
         return f"no answer within {CAP_SECONDS:.0f} seconds"
     except ValidationError as error:
@@ -65,12 +68,9 @@ def _failure(choice: ModelChoice, secrets: tuple[str, ...]) -> str | None:
     return None
 
 
-async def _probe(choice: ModelChoice) -> None:
-    # Deferred: loads pydantic-ai, which a process that only serves HTTP can do without.
-    from runs.providers.probe import probe
-
+async def _capped(probing: Coroutine[Any, Any, None]) -> None:
     async with asyncio.timeout(CAP_SECONDS):
-        await probe(choice)
+        await probing
 
 
 def _settings(provider: ProviderSpec) -> ProviderSettings:

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from agentserver.access.principal import Principal
 from agentserver.core.api.paging import CursorQuery, Listing, Page
+from runs.events import log
+from runs.events.types import RunSuspended
 from runs.models import Job, Run, ToolCall
 from threads.models import Message
 from threads.selectors import ThreadFilter, page_of_threads
@@ -74,6 +77,27 @@ def latest_run(*, principal: Principal, thread_id: str) -> Run | None:
 def active_run(*, principal: Principal, thread_id: str) -> Run | None:
     """The run that holds the thread (running or waiting), else the oldest queued one."""
     return _open(_visible(principal).filter(thread_id=thread_id))
+
+
+def run_under_way(*, principal: Principal, thread_id: str) -> Run | None:
+    """The thread's run that goes on without anybody's help: executed, queued, or about to resume.
+
+    None for a thread that rests: idle, or waiting for people or clients.
+    """
+    run = active_run(principal=principal, thread_id=thread_id)
+    return run if run and is_under_way(run.pk) else None
+
+
+def is_under_way(run_id: str) -> bool:
+    """Whether more events of the run will come by themselves."""
+    status = Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
+    if status != Run.Status.WAITING:
+        return status in {Run.Status.CREATED, Run.Status.RUNNING}
+    if Job.objects.filter(run_id=run_id, state__in=[Job.State.QUEUED, Job.State.CLAIMED]).exists():
+        return True
+    waiting = ToolCall.objects.filter(run_id=run_id, status=ToolCall.Status.SUSPENDED)
+    children = waiting.exclude(child_run_id="").values_list("child_run_id", flat=True)
+    return any(is_under_way(child_id) for child_id in children)
 
 
 def runs_of_thread(thread_id: str) -> ThreadRuns:
@@ -166,3 +190,42 @@ def _input_messages(runs: Iterable[Run]) -> dict[str, list[Message]]:
         if first <= message.seq <= last:
             found[message.run_id].append(message)
     return found
+
+
+# --- open questions -------------------------------------------------------------------------------
+def waiting_run(*, principal: Principal, thread_id: str) -> Run | None:
+    """The run of the thread that waits for answers, if one does."""
+    return _visible(principal).filter(thread_id=thread_id, status=Run.Status.WAITING).first()
+
+
+def suspended_calls(run: Run) -> list[ToolCall]:
+    """The calls of a run that wait for an answer, in the model's order."""
+    waiting = ToolCall.objects.filter(run=run, status=ToolCall.Status.SUSPENDED)
+    return list(waiting.order_by("step", "position"))
+
+
+def calls_behind(*, thread_id: str, references: Iterable[str]) -> dict[str, ToolCall]:
+    """Calls of a thread by the ids of calls or tickets that name them; the newest of each."""
+    wanted = set(references)
+    calls = ToolCall.objects.filter(run__thread_id=thread_id)
+    found: dict[str, ToolCall] = {}
+    for call in calls.filter(Q(call_id__in=wanted) | Q(ticket_id__in=wanted)).order_by("pk"):
+        found |= dict.fromkeys(wanted & {call.call_id, call.ticket_id}, call)
+    return found
+
+
+def suspended_at(call: ToolCall) -> int:
+    """The seq at which the call's run rested with it unanswered for the last time; 0 if never."""
+    rests = [
+        record.seq
+        for record in log.read(call.run_id)
+        if isinstance(record.event, RunSuspended)
+        and any(ticket.ticket_id == call.ticket_id for ticket in record.event.tickets)
+    ]
+    return max(rests, default=0)
+
+
+def answer_times(*, run_ids: Iterable[str], call_ids: Iterable[str]) -> dict[str, datetime]:
+    """When calls got their latest outcome, by call id."""
+    calls = ToolCall.objects.filter(run_id__in=set(run_ids), call_id__in=set(call_ids))
+    return dict(calls.values_list("call_id", "updated_at"))

@@ -15,7 +15,8 @@ Every test may ask for it::
 - ``engine.gate()`` is an event for tools to wait for (``gate.wait()``); every gate opens when the
   test ends, so that a failing test leaves no thread behind.
 - ``engine.suspended(run_id)`` and ``engine.finished(run_id)`` wait for the run and return its row.
-- ``engine.running(run_id)`` waits until a worker has taken the run up.
+- ``engine.running(run_id)`` waits until a worker has taken the run up; ``engine.stop()`` shuts the
+  worker down before the test is over.
 
 The fixture uses real transactions (``transactional_db``): worker threads see what the test wrote.
 """
@@ -98,6 +99,10 @@ class Engine:
         """The row once a worker has taken the run up."""
         loops.run_sync(_until(run_id, RunStarted), SECONDS)
         return Run.objects.get(pk=run_id)
+
+    def stop(self) -> None:
+        """Stops the worker, as a shutdown does; returns when it executes nothing any more."""
+        host.stop()
 
     def close(self) -> None:
         for gate in self._gates:

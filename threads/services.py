@@ -249,6 +249,20 @@ def replace_message(*, thread: Thread, message: NewMessage) -> bool:
     return changed == 1
 
 
+def rename_message(*, thread: Thread, message_id: str, new_id: str) -> bool:
+    """Gives a message the id that a client knows it by; False when that id is taken already."""
+    if Message.objects.filter(thread_id=thread.pk, message_id=new_id).exists():
+        return False
+    rows = Message.objects.filter(thread_id=thread.pk, message_id=message_id)
+    return rows.update(message_id=new_id) == 1
+
+
+def set_state(*, thread: Thread, state: Mapping[str, Any]) -> None:
+    """Replaces the state that the agents of the thread share; `NotFound` when it is gone."""
+    thread.state = dict(state)
+    _touch(thread, state=thread.state)
+
+
 @transaction.atomic
 def truncate_after(*, thread: Thread, message_id: str, inclusive: bool) -> int:
     """Deletes what follows a message (and it too when ``inclusive``); how many messages went.

@@ -73,8 +73,9 @@ def page_of_run(run: Run, *, after_seq: int, limit: int) -> EventPage:
 def page_of_thread(thread_id: str, *, position: tuple[int, int], limit: int) -> EventPage:
     """Run after run, in the order in which they began."""
     turn, seq = position
-    rows = Run.objects.filter(thread_id=thread_id, turn__gte=turn).order_by("turn")
-    runs = rows.only("pk", "thread_id", "turn", "last_seq").iterator(chunk_size=limit)
+    rows = Run.objects.filter(thread_id=thread_id, turn__gte=turn, last_seq__gt=0)
+    # Each run has an entry at least, but of the first all may have been read.
+    runs = rows.only("pk", "thread_id", "turn", "last_seq").order_by("turn")[: limit + 2]
     mark = thread_mark(thread_id)
     return _page(_of_runs(runs, turn, seq, mark), limit)
 

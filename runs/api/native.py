@@ -19,13 +19,15 @@ from agentserver.core.sse import frame
 from runs.api.payloads import (
     Payload,
     inference_complete,
+    run_finish,
+    run_result,
     run_start,
     simple_payload,
     tool_call_finished,
     tool_call_progress,
     tool_call_ready,
 )
-from runs.api.state import CallState, Lifecycle, code_of, run_state, termination_body
+from runs.api.state import CallState, Lifecycle, code_of, run_state
 from runs.events import cursor
 from runs.events.types import (
     AnyEvent,
@@ -176,7 +178,7 @@ class NativeEncoder:
         return [
             *closing,
             self._snapshot(record),
-            _run_finish(event, termination=SUSPENDED, result=None),
+            run_finish(event, termination=SUSPENDED, result=None),
         ]
 
     def _run_finished(self, record: Record, event: RunFinished) -> list[Payload]:
@@ -191,7 +193,7 @@ class NativeEncoder:
         return [
             *closing,
             self._snapshot(record),
-            _run_finish(event, termination=event.termination, result=_result(event)),
+            run_finish(event, termination=event.termination, result=run_result(event)),
         ]
 
     # --- steps ---------------------------------------------------------------------------------
@@ -290,27 +292,3 @@ def as_frames(bodies: Sequence[Payload], *, position: str) -> bytes:
 
 def _ended(call: CallState, *, at: int) -> CallState:
     return replace(call, status="cancelled", updated_at=at) if call.is_open else call
-
-
-def _run_finish(
-    event: RunFinished | RunSuspended, *, termination: Termination, result: Payload | None
-) -> Payload:
-    payload: Payload = {
-        "event_type": "run_finish",
-        "thread_id": event.thread_id,
-        "run_id": event.run_id,
-    }
-    if result is not None:
-        payload["result"] = result
-    return {**payload, "termination": termination_body(termination)}
-
-
-def _result(event: RunFinished) -> Payload | None:
-    if event.termination.type == "error":
-        return None
-    result: Payload = {
-        "response": event.response or "",
-        "status": "done",
-        "status_reason": code_of(event.termination),
-    }
-    return result if event.output is None else {**result, "output": event.output}

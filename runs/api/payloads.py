@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runs.api.state import ticket_body
+from runs.api.state import code_of, termination_body, ticket_body
 from runs.events.types import (
     ActivityDelta,
     ActivitySnapshot,
@@ -17,10 +17,13 @@ from runs.events.types import (
     InputAccepted,
     ReasoningDelta,
     ReasoningEnded,
+    RunFinished,
     RunStarted,
+    RunSuspended,
     SourceCited,
     StateDelta,
     StateSnapshot,
+    Termination,
     TextDelta,
     ToolCallDecided,
     ToolCallDelta,
@@ -51,6 +54,31 @@ def run_start(event: RunStarted) -> Payload:
         run_id=event.run_id,
         parent_run_id=event.parent_run_id,
     )
+
+
+def run_finish(
+    event: RunFinished | RunSuspended, *, termination: Termination, result: Payload | None
+) -> Payload:
+    payload: Payload = {
+        "event_type": "run_finish",
+        "thread_id": event.thread_id,
+        "run_id": event.run_id,
+    }
+    if result is not None:
+        payload["result"] = result
+    return {**payload, "termination": termination_body(termination)}
+
+
+def run_result(event: RunFinished) -> Payload | None:
+    """``{response, status, status_reason, output?}``; an error leaves no result."""
+    if event.termination.type == "error":
+        return None
+    result: Payload = {
+        "response": event.response or "",
+        "status": "done",
+        "status_reason": code_of(event.termination),
+    }
+    return result if event.output is None else {**result, "output": event.output}
 
 
 def inference_complete(event: InferenceCompleted) -> Payload:

@@ -236,5 +236,9 @@ async def fail(session: Session, loop: Loop | None, error: Exception) -> Exit:
     )
     ending = Ending(Termination(type="error", detail=detail, code="internal"), dead=True)
     if loop:
-        return await loop.fail(ending)
+        try:
+            return await loop.fail(ending)
+        except Exception:
+            # Whatever cannot be stored of it: the run must not be tried again and again.
+            logger.exception("run %s could not end in order", session.run_id)
     return await end_run(Recorder(session=session, totals=Totals.of(session.claim.run)), ending)

@@ -117,6 +117,7 @@ def _interrupt_others(rows: Sequence[ToolCall]) -> None:
     for row in rows:
         if not row.is_final:
             fail(row, INTERRUPTED)
+            row.executions, row.started_at = 0, None
 
 
 # --- tickets -------------------------------------------------------------------------------
@@ -293,6 +294,7 @@ def recover(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]) -> lis
         if row.status == Status.RESUMING:
             _announce_decision(session, row)
             _apply_decision(row)
+            _judge_edited(session, toolbox, row)
         else:
             _resolve_lost(toolbox, row)
     return changed
@@ -318,10 +320,19 @@ def _apply_decision(row: ToolCall) -> None:
     elif decision.get("error"):
         fail(row, decision["error"])
     elif kind == "client_tool":
-        succeed(row, ToolResult(decision.get("payload")).dump())
+        succeed(row, ToolResult(decision.get("payload"), message=decision.get("text")).dump())
     else:
         row.status, row.started_at = Status.RUNNING, now()
         row.executions += 1
+
+
+def _judge_edited(session: Session, toolbox: Toolbox, row: ToolCall) -> None:
+    """Arguments that came with an approval meet the rules that the model's own ones met."""
+    tool = toolbox.tools.get(row.name)
+    if not (tool and row.status == Status.RUNNING and row.decision.get("edited")):
+        return
+    if behavior_of(session, tool, row.arguments) == "deny":
+        fail(row, denial(row))
 
 
 def _refusal(decision: dict[str, Any]) -> dict[str, Any]:

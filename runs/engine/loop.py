@@ -207,14 +207,15 @@ class Loop:
         return None
 
     def _results(self) -> list[NewMessage]:
-        """The tool messages of the open step; a placeholder that stays one is not written again."""
-        rows = self.open_calls
-        still = {row.result_message_id for row in rows if row.status == ToolCall.Status.SUSPENDED}
-        unchanged = still & self.recorder.placeholders
+        """The tool messages of the open step that are not stored, or only as a placeholder."""
+        stored = {entry.message_id for entry in self.recorder.entries}
         return [
             tool_message(row, step=self.recorder.step)
-            for row in rows
-            if row.result_message_id not in unchanged and has_result(row)
+            for row in self.open_calls
+            if row.result_message_id not in stored
+            and has_result(row)
+            or row.result_message_id in self.recorder.placeholders
+            and row.is_final
         ]
 
     async def _suspend(self, rows: list[ToolCall]) -> Exit | None:

@@ -72,12 +72,12 @@ def fold(records: Iterable[Record]) -> tuple[RunSummary, list[Json]]:
     a suspended call's placeholder included; the later outcome replaces its text.
     """
     folding = _Folding()
-    for record in _surviving(records):
+    for record in surviving(records):
         folding.apply(record.event)
     return folding.run, folding.messages()
 
 
-def _surviving(records: Iterable[Record]) -> list[Record]:
+def surviving(records: Iterable[Record]) -> list[Record]:
     """Without what a `StepReset` voided; the reset itself stays, as a sign that the run runs."""
     kept: list[Record] = []
     for record in records:

@@ -1,6 +1,6 @@
 """The stored log of a run: segments of records in the database. Everything here is synchronous."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -24,6 +24,16 @@ def append_segment(run_id: str, records: Sequence[Record]) -> None:
 def read(run_id: str, after_seq: int = 0, limit: int | None = None) -> list[Record]:
     """Committed records with a greater seq, ascending, at most `limit`."""
     return list(islice(_stored(run_id, after_seq), limit))
+
+
+def read_many(run_ids: Collection[str]) -> dict[str, list[Record]]:
+    """The whole logs of several runs in one query; a run without a log is absent."""
+    rows = RunEvents.objects.filter(run_id__in=run_ids).order_by("run_id", "first_seq")
+    found: dict[str, list[Record]] = {}
+    segments: Iterable[tuple[str, Any]] = rows.values_list("run_id", "events")
+    for run_id, events in segments:
+        found.setdefault(run_id, []).extend(map(Record.load, events))
+    return found
 
 
 def last_seq(run_id: str) -> int:

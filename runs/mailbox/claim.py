@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from agentserver.core.clock import now
 from agentserver.core.ids import new_id
-from agentserver.core.prepared import Select, Update, arg
+from agentserver.core.prepared import Select, Update, arg, volatile
 from runs.mailbox import lane as lanes
 from runs.models import Job, Lane, Run
 from threads.models import Message
@@ -40,6 +40,7 @@ def claim(*, worker: str, limit: int) -> list[Claim]:
     after it. Each claim counts as an attempt, and the attempt fences every write of earlier ones.
     """
     with transaction.atomic():
+        volatile()
         ready = lanes.ready_lanes(at=now(), limit=limit)
         jobs = _queued([lane.next_job_id for lane in ready])
         _mend(ready, jobs)

@@ -101,6 +101,8 @@ def bury(lane: Lane, job: Job, *, error: str) -> None:
 def end_expired_suspensions() -> int:
     """Ends waiting runs past their deadline: a forgotten approval must not block its thread."""
     overdue = Run.objects.filter(status=Run.Status.WAITING, expires_at__lt=now())
+    # A delegate waits longer than its parent: once it ends, the parent has something to go on with.
+    overdue = overdue.order_by("expires_at")
     ended = 0
     for run_id, thread_id in overdue.values_list("pk", "thread_id")[:BATCH]:
         with transaction.atomic():

@@ -1,6 +1,6 @@
 """Decisions: what a person or a client answers to a waiting tool call (native API §7)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,8 +13,9 @@ from runs import dispatch
 from runs.mailbox import lane as lanes
 from runs.mailbox.stop import decide
 from runs.mailbox.submit import insert_resume
-from runs.models import Lane, Run, ToolCall
+from runs.models import Lane, Run, RunInput, ToolCall
 from runs.tools.questions import answer_problems
+from threads.services import NewMessage, append_messages, rename_message, set_state
 
 Action = Literal["resume", "cancel"]
 ACTIONS = ("resume", "cancel")
@@ -24,13 +25,19 @@ ACTIONS = ("resume", "cancel")
 class Decided:
     """An answer to the call or ticket ``reference``.
 
-    `error` turns the answer of a client-side tool into a failure that the model reads.
+    `error` turns the answer of a client-side tool into a failure that the model reads. For such a
+    tool `text` is what the model reads instead of the payload's JSON, and `message_id` the id under
+    which the caller keeps the answer in its own conversation. `arguments` take the place of those
+    of a call that waits for permission; what a rule forbids stays forbidden.
     """
 
     reference: str
     action: Action
     payload: Any = None
     error: str | None = None
+    text: str | None = None
+    message_id: str | None = None
+    arguments: dict[str, Any] | None = None
 
 
 def check_action(action: str) -> Action:
@@ -50,9 +57,18 @@ def submit_decision(
 
 
 def submit_decisions(
-    *, principal: Principal, any_id: str, decisions: Sequence[Decided], missing: NotFound
+    *,
+    principal: Principal,
+    any_id: str,
+    decisions: Sequence[Decided],
+    missing: NotFound,
+    messages: Sequence[NewMessage] = (),
+    state: Mapping[str, Any] | None = None,
 ) -> Run:
     """Records all decisions or none, and queues the run's continuation.
+
+    ``messages`` join the run before its next inference, ``state`` becomes the thread's shared
+    state; both only count when a decision is new.
 
     An equal repetition is accepted and changes nothing. Raises ``missing`` when no open run answers
     to the id, `NotFound` for a reference that nothing waits for, `Conflict` for another answer than
@@ -67,6 +83,7 @@ def submit_decisions(
             raise missing
         # A list, not a generator: every decision is looked at before any continuation.
         if any([_record(principal, run, each) for each in decisions]):
+            _add_input(run, messages, state)
             _continue(lane, run)
     return run
 
@@ -90,7 +107,39 @@ def _record(principal: Principal, run: Run, decided: Decided) -> bool:
         return False
     _check_answer(call, decided)
     decide(call, action=decided.action, payload=decided.payload, error=decided.error)
+    _amend(run, call, decided)
     return True
+
+
+def _amend(run: Run, call: ToolCall, decided: Decided) -> None:
+    """What an answer may bring along besides itself."""
+    kind, decision = call.suspension["kind"], dict(call.decision)
+    if kind == "client_tool" and decided.text is not None:
+        decision["text"] = decided.text
+    if kind == "client_tool" and decided.message_id and _is_waiting(run):
+        renamed = rename_message(
+            thread=run.thread, message_id=call.result_message_id, new_id=decided.message_id
+        )
+        call.result_message_id = decided.message_id if renamed else call.result_message_id
+    if kind == "permission" and decided.arguments is not None:
+        call.arguments, decision["edited"] = decided.arguments, True
+    if decision != call.decision or call.result_message_id == decided.message_id:
+        call.decision = decision
+        call.save(update_fields=["decision", "arguments", "result_message_id"])
+
+
+def _is_waiting(run: Run) -> bool:
+    """Asked under the lane's lock: a worker that still holds the run knows its old ids."""
+    return Run.objects.filter(pk=run.pk, status=Run.Status.WAITING).exists()
+
+
+def _add_input(run: Run, messages: Sequence[NewMessage], state: Mapping[str, Any] | None) -> None:
+    if state is not None:
+        set_state(thread=run.thread, state=state)
+    appended = append_messages(thread=run.thread, messages=messages, run_id=run.pk)
+    ids = [row.message_id for row in appended.rows]
+    if ids:
+        RunInput.objects.create(run=run, message_ids=ids)
 
 
 def _call(run: Run, reference: str) -> ToolCall:

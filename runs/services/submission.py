@@ -1,7 +1,7 @@
 """Submitting work to a thread: the one door through which every run and every message comes in."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -26,7 +26,14 @@ from runs.mailbox.submit import Queued, RunRequest, insert_run
 from runs.models import IdempotencyKey, Job, Lane, Run, RunInput
 from runs.tools.frontend import frontend_tools
 from threads.models import Thread
-from threads.services import NewMessage, append_messages, delete_messages, ensure_thread
+from threads.services import (
+    NewMessage,
+    append_messages,
+    delete_messages,
+    ensure_thread,
+    set_state,
+    truncate_after,
+)
 
 DEFAULT_AGENT = "default"
 RETRY_AFTER_SECONDS = 1
@@ -50,12 +57,23 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cut:
+    """Where a conversation is taken up again: what follows the message goes, and it too when
+    ``inclusive``."""
+
+    message_id: str
+    inclusive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Input:
     """A submission, its wire form already checked.
 
     `agent_id` None means the thread's latest agent. `extras` may hold ``frontend_tools`` (list of
     tool definitions), ``overrides`` and client metadata. `run_id` is given where the protocol's
-    client chooses it. `idempotency_key` makes a repeat return the first run.
+    client chooses it. `idempotency_key` makes a repeat return the first run. `cut` shortens the
+    conversation before the messages are added (there may be none then), `state` becomes the shared
+    state of the thread; both are part of starting a run, so not of the modes that join one.
     """
 
     principal: Principal
@@ -71,6 +89,8 @@ class Input:
     extras: dict[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
     must_exist: bool = False
+    cut: Cut | None = None
+    state: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,7 @@ def submit_foreground(request: Input) -> Submitted:
 
 def _checked(request: Input) -> Input:
     frontend_tools(request.extras.get("frontend_tools") or [])
-    if not request.messages and request.mode is not Mode.RESUME:
+    if not request.messages and request.mode is not Mode.RESUME and request.cut is None:
         raise BadRequest("at least one message is required")
     agent_id = request.agent_id or _latest_agent(request.thread_id)
     registries.current().agent(agent_id)
@@ -150,8 +170,8 @@ def _submit(request: Input) -> Submitted:
 def _attempt(request: Input, *, awaited: Run | None = None) -> "Submitted | Run":
     """The submission, or the run that has to let go of the thread first (nothing stored then).
 
-    ``awaited`` is the run that was asked to let go before. Another one that took its place meanwhile
-    is left alone: of two that come at once one wins, and its run is not stopped by the loser.
+    ``awaited`` is the run that was asked to let go before. Another one that took its place is left
+    alone: of two submissions at once one wins, and its run is not stopped by the loser.
     """
     thread, fresh = _thread(request)
     lane = lanes.lock(thread, fresh=fresh)
@@ -166,6 +186,11 @@ def _attempt(request: Input, *, awaited: Run | None = None) -> "Submitted | Run"
     if lanes.is_idle(lane) and request.mode is not Mode.RESUME:
         lane.generation += request.mode in {Mode.INTERRUPT, Mode.ROLLBACK}
         return _insert(thread, lane, request, fresh=fresh)
+    return _among_others(thread, lane, request)
+
+
+def _among_others(thread: Thread, lane: Lane, request: Input) -> "Submitted | Run":
+    """`_attempt` on a thread where something runs, waits or is queued."""
     holder = _holder(lane)
     match request.mode:
         case Mode.REJECT:
@@ -201,6 +226,12 @@ def _holder(lane: Lane) -> Run | None:
 
 
 def _insert(thread: Thread, lane: Lane, request: Input, *, fresh: bool = False) -> Submitted:
+    if request.cut:
+        truncate_after(
+            thread=thread, message_id=request.cut.message_id, inclusive=request.cut.inclusive
+        )
+    if request.state is not None:
+        set_state(thread=thread, state=request.state)
     queued = insert_run(thread=thread, lane=lane, request=_run_request(request), fresh_thread=fresh)
     dispatch.on_commit()
     transaction.on_commit(partial(_announce, queued))
@@ -237,7 +268,7 @@ def _takes_input(holder: Run) -> bool:
 
 def _busy() -> Conflict:
     return Conflict(
-        "thread has an active run",
+        "thread has an active run; cannot claim inline",
         code="thread_busy",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from agentserver.access.services import create_key
+
 
 class JsonClient:
     """``api.post("/v1/threads", {...})``: the answer, with ``json()`` as in Django's client."""
@@ -34,3 +36,16 @@ def open_access(settings: Any) -> None:
 @pytest.fixture
 def api(open_access: None) -> JsonClient:
     return JsonClient(Client(raise_request_exception=False))
+
+
+def keyed(*scopes: str, resource_id: str = "") -> JsonClient:
+    """A client with a new key."""
+    _, token = create_key(name="test", scopes=scopes, resource_id=resource_id)
+    headers = {"authorization": f"Bearer {token}"}
+    return JsonClient(Client(raise_request_exception=False, headers=headers))
+
+
+@pytest.fixture
+def bound(open_access: None, db: None) -> JsonClient:
+    """A client that sees the resource ``mine`` only."""
+    return keyed("read", "run", resource_id="mine")

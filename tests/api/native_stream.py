@@ -51,7 +51,9 @@ def run_to_end(api: JsonClient, agent: str, text: str = "hello world", **body: A
     return answer
 
 
-def submit(api: JsonClient, thread_id: str, agent: str, text: str = "hello", **body: Any) -> Payload:
+def submit(
+    api: JsonClient, thread_id: str, agent: str, text: str = "hello", **body: Any
+) -> Payload:
     """A background submission to an existing thread."""
     answer = api.post(
         f"/v1/threads/{thread_id}/messages",

@@ -7,7 +7,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from runs.models import Run
-from tests.api import rows
 from tests.api.conftest import JsonClient
 from tests.api.rows import BASE, call, job, run, thread
 
@@ -192,7 +191,7 @@ def test_it_reads_a_page_of_any_size_with_as_many_queries(api: JsonClient) -> No
             made = run(owner, second=number, status="waiting", steps=1)
             call(made, "c1", step=1, status="suspended")
             job(made)
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert len(api.get("/v1/runs", limit=200).json()["items"]) >= size
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 4
@@ -249,5 +248,3 @@ def test_it_hides_the_runs_of_other_resources(bound: JsonClient) -> None:
     assert bound.get("/v1/threads/theirs/runs").json()["items"] == []
     assert bound.get("/v1/threads/theirs/runs/latest").status_code == 404
     assert bound.get("/v1/threads/theirs/runs/active").json() == {"active_run": None}
-
-

@@ -152,7 +152,9 @@ def test_it_replaces_the_run_of_a_busy_thread(engine: Engine, api: JsonClient) -
     answer = run_to_end(api, "echo", "last", threadId=thread_id)
     assert events(answer.body)[-1]["result"]["response"] == "last"
     assert Run.objects.get(pk=first["run_id"]).termination_code == "cancelled"
-    jobs = {job["run_id"]: job for job in api.get(f"/v1/threads/{thread_id}/mailbox").json()["items"]}
+    jobs = {
+        job["run_id"]: job for job in api.get(f"/v1/threads/{thread_id}/mailbox").json()["items"]
+    }
     assert [jobs[each["run_id"]]["status"] for each in queued] == ["Superseded", "Superseded"]
 
 
@@ -169,7 +171,7 @@ def test_it_takes_a_message_of_content_blocks(engine: Engine, api: JsonClient) -
 
 
 def test_it_runs_tools_of_the_caller(engine: Engine, api: JsonClient) -> None:
-    script = [
+    script: list[dict[str, Any]] = [
         {"when": {"has_tool_result": True}, "reply": [{"text": "{{tool_result}}"}]},
         {"reply": [{"client_tool": "first", "arguments": {"q": 1}}]},
     ]

@@ -142,20 +142,17 @@ def test_it_knows_four_namespaces_even_while_switched_off(
         ("post", "/v1/providers/x/test"),
     ],
 )
-def test_it_can_be_switched_off(
-    api: ConfigClient, settings: Any, verb: str, path: str
-) -> None:
+def test_it_can_be_switched_off(api: ConfigClient, settings: Any, verb: str, path: str) -> None:
     settings.AGENTSERVER_CONFIG_API = False
     answer = api.send(verb, path, None, {})
     assert error_of(answer) == (400, "config management API not enabled")
 
 
-@pytest.mark.parametrize("body", [None, [], "text", 5])
+@pytest.mark.parametrize("body", ["null", "[]", '"text"', "5"])
 @pytest.mark.parametrize("verb", ["put", "patch"])
-def test_it_requires_an_object(api: ConfigClient, verb: str, body: object) -> None:
+def test_it_requires_an_object(api: ConfigClient, verb: str, body: str) -> None:
     api.put(OPENAI, PROVIDER)
-    send: Any = getattr(api.client, verb)
-    answer = send(OPENAI, "null" if body is None else body, content_type="application/json")
+    answer = api.send(verb, OPENAI, body, {})
     assert error_of(answer) == (400, "invalid payload: expected JSON object body")
 
 

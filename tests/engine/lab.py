@@ -31,7 +31,7 @@ def text(content: str, **options: Any) -> dict[str, Any]:
     return {"text": content, **options}
 
 
-def call(name: str, call_id: str | None = None, **arguments: Any) -> dict[str, Any]:
+def call(name: str, call_id: str | None = None, /, **arguments: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"name": name, "arguments": arguments}
     return {"tool_call": made | ({"id": call_id} if call_id else {})}
 

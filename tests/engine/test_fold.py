@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from agentserver.access.principal import ANONYMOUS
+from runs import services
+from runs.events.types import TextDelta, ToolCallFinished
 from runs.models import Run
+from runs.services import Mode
 from runs.tools import ToolContext, ToolError, ToolResult
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
-from tests.engine.lab import Lab, call, calls_of, conversation, text, turns
+from tests.engine.lab import Held, Lab, call, calls_of, conversation, fresh, text, turns
 
 
 def add(a: int, b: int) -> int:
@@ -78,14 +82,210 @@ def test_it_folds_to_the_rows(name: str, engine: Lab) -> None:
     assert_fold(run)
 
 
-def test_it_debug(engine: Lab) -> None:
-    engine.agent(PLAIN["one call"])
-    run = engine.ask()
+# --- runs that wait for somebody -----------------------------------------------------------
+
+
+def erase(path: str) -> str:
+    """Deletes."""
+    return f"{path} is gone"
+
+
+def choose(context: ToolContext) -> str:
+    """Asks twice."""
+    schema = {"type": "string", "enum": ["red", "blue"]}
+    first = context.ask("Which colour?", response_schema=schema)
+    return f"{first} and {context.ask('And then?')}"
+
+
+@pytest.fixture
+def asker(engine: Lab, offer: Offer) -> Lab:
+    offer(erase, needs_approval=True)
+    offer(choose)
+    return engine
+
+
+APPROVAL = turns([text("May I?"), call("erase", "c1", path="a")], [text("{{tool_result}}")])
+TWO_APPROVALS = turns(
+    [call("erase", "c1", path="a"), call("add", "c0", a=1, b=1), call("erase", "c2", path="b")],
+    [text("done")],
+)
+
+
+@pytest.mark.parametrize("action", ["resume", "cancel"])
+def test_it_folds_an_approval(action: str, asker: Lab) -> None:
+    asker.agent(APPROVAL)
+    waiting = asker.ask()
+    assert waiting.status == Run.Status.WAITING
+    assert_fold(waiting)
+    asker.decide(waiting, "perm_c1", action, {"approved": action == "resume"})
+    run = asker.end(waiting)
     assert run.termination_code == "natural"
-    assert conversation() == [
-        ("user", "hello"),
-        ("assistant", ""),
-        ("tool", "3"),
-        ("assistant", "It is 3"),
+    assert run.final_output == ('"a is gone"' if action == "resume" else '{"approved":false}')
+    assert_fold(run)
+
+
+def test_it_folds_two_approvals_decided_one_after_the_other(asker: Lab) -> None:
+    asker.agent(TWO_APPROVALS)
+    waiting = asker.ask()
+    assert_fold(waiting)
+    asker.decide(waiting, "c2", "cancel", "no")
+    half = asker.rest(waiting, after_seq=waiting.last_seq)
+    assert half.status == Run.Status.WAITING
+    assert_fold(half)
+    asker.decide(half, "c1")
+    run = asker.end(half)
+    assert_fold(run)
+    assert conversation()[2:] == [
+        ("tool", '"a is gone"'),
+        ("tool", "2"),
+        ("tool", '"no"'),
+        ("assistant", "done"),
     ]
-    assert [row.executions for row in calls_of(run)] == [1]
+
+
+def test_it_folds_a_tool_that_asks_twice(asker: Lab) -> None:
+    asker.agent(turns([call("choose", "c1")], [text("{{tool_result}}")]))
+    waiting = asker.ask()
+    asker.decide(waiting, "ask_c1", payload="red")
+    again = asker.rest(waiting, after_seq=waiting.last_seq)
+    assert_fold(again)
+    asker.decide(again, "ask_c1:2", payload="sleep")
+    run = asker.end(again)
+    assert run.final_output == '"red and sleep"'
+    assert_fold(run)
+
+
+FRONTEND = {"frontend_tools": [{"name": "locate", "description": "Where the user is"}]}
+
+
+@pytest.mark.parametrize("error", [None, "no permission"])
+def test_it_folds_a_client_tool(error: str | None, engine: Lab) -> None:
+    engine.agent(turns([call("locate", "c1")], [text("{{tool_result}}")]))
+    waiting = engine.ask(extras=FRONTEND)
+    assert [row.client_side for row in calls_of(waiting)] == [True]
+    assert_fold(waiting)
+    engine.decide(waiting, "c1", payload={"city": "Rome"}, error=error)
+    run = engine.end(waiting)
+    assert conversation()[2] == ("tool", error or '{"city":"Rome"}')
+    assert_fold(run)
+
+
+def test_it_folds_a_denied_call(engine: Lab) -> None:
+    rules = [{"tool": "add", "behavior": "deny"}]
+    section = {"permission": {"default_behavior": "allow", "rules": rules}}
+    engine.agent(
+        turns([call("add", a=1, b=1), call("broken", why="x")], [text("never")]),
+        plugin_ids=["permission"],
+        sections=section,
+    )
+    run = engine.ask()
+    assert (run.status, run.termination_detail) == (
+        "done",
+        "Tool 'add' denied by permission rules",
+    )
+    assert [row.executions for row in calls_of(run)] == [0, 0]
+    assert conversation()[2:] == [
+        ("tool", "Tool 'add' denied by permission rules"),
+        ("tool", "[Tool execution was interrupted]"),
+    ]
+    assert_fold(run)
+
+
+# --- runs that are stopped -----------------------------------------------------------------
+
+
+def test_it_folds_a_cancel_in_the_middle_of_an_answer(engine: Lab) -> None:
+    engine.agent(turns([text("one two three", chunks=13, delay_ms=50)]))
+    run = engine.submit().run
+    engine.seen(run, TextDelta)
+    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    run = engine.end(run)
+    assert (run.status, run.termination_code, run.steps) == ("done", "cancelled", 0)
+    assert conversation() == [("user", "hello")]
+    assert_fold(run)
+
+
+def test_it_folds_a_cancel_in_the_middle_of_a_continuation(engine: Lab) -> None:
+    slow = {"text": "two three", "chunks": 9, "delay_ms": 50}
+    continued = {"when": {"last_user": "cut off"}, "reply": [slow]}
+    engine.agent([continued, {"reply": [text("one"), {"finish_reason": "length"}]}])
+    run = engine.submit().run
+    engine.seen(run, TextDelta, times=3)
+    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    run = engine.end(run)
+    assert run.termination_code == "cancelled"
+    assert_fold(run)
+
+
+def test_it_folds_a_cancel_in_the_middle_of_tools(engine: Lab, offer: Offer) -> None:
+    held = Held()
+
+    def wait() -> str:
+        held.hold()
+        return "late"
+
+    offer(wait)
+    engine.agent(turns([call("wait"), call("add", a=1, b=1)], [text("never")]))
+    run = engine.submit().run
+    held.wait_until_entered()
+    engine.seen(run, ToolCallFinished)
+    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    run = engine.end(run)
+    held.release()
+    assert run.termination_code == "cancelled"
+    assert [row.status for row in calls_of(run)] == ["cancelled", "succeeded"]
+    assert_fold(run)
+
+
+def test_it_folds_a_cancel_while_it_waits(asker: Lab) -> None:
+    asker.agent(TWO_APPROVALS)
+    waiting = asker.ask()
+    services.cancel_run(principal=ANONYMOUS, run_id=waiting.pk)
+    run = asker.end(waiting)
+    assert (run.status, run.termination_code) == ("done", "cancelled")
+    assert_fold(run)
+
+
+def test_it_folds_a_run_that_never_began(lab: Lab) -> None:
+    lab.agent(PLAIN["text"])
+    run = lab.submit().run
+    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    run = fresh(run)
+    assert (run.status, run.termination_code) == ("done", "cancelled")
+    summary_of_nothing = lab.events(run)
+    assert [event.type for event in summary_of_nothing] == ["run_finished"]
+
+
+def test_it_folds_a_waiting_run_that_new_input_continues(asker: Lab) -> None:
+    asker.agent([{"when": {"last_user": "forget"}, "reply": [text("fine")]}, *APPROVAL])
+    waiting = asker.ask()
+    resumed = asker.submit("forget it", mode=Mode.RESUME)
+    assert resumed.run.pk == waiting.pk
+    run = asker.end(waiting)
+    assert_fold(run)
+    assert conversation()[2] == ("tool", "[Superseded by new input]")
+
+
+def test_it_folds_steering(engine: Lab, offer: Offer) -> None:
+    held = Held()
+
+    def wait() -> str:
+        held.hold()
+        return "late"
+
+    offer(wait)
+    engine.agent(turns([call("wait")], [text("{{last_user}}")]))
+    run = engine.submit("first").run
+    held.wait_until_entered()
+    assert engine.steer("second").steered
+    held.release()
+    run = engine.end(run)
+    assert run.final_output == "second"
+    assert_fold(run)
+
+
+def test_it_folds_a_run_whose_attempts_are_used_up(engine: Lab) -> None:
+    engine.agent(turns([text("Hm"), {"error": {"status": 503}}]))
+    run = engine.end(engine.submit().run)
+    assert run.error_payload
+    assert_fold(run)

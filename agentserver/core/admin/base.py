@@ -2,18 +2,30 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from agentserver.core.admin.paginator import BoundedPaginator
 from agentserver.core.admin.search import by_id
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
+    from django.contrib.admin.views.main import ChangeList
 
     _ModelAdmin = ModelAdmin[Any]
 else:
     from unfold.admin import ModelAdmin as _ModelAdmin
+    from unfold.views import ChangeList
+
+
+class BoundedList(ChangeList):
+    """A list that says how many rows were found only where a search or a filter narrowed it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count
 
 
 class BaseAdmin(_ModelAdmin):
@@ -36,9 +48,12 @@ class BaseAdmin(_ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
     actions = None
-    sortable_by: Any = ()
+    sortable_by = ()
     list_filter_submit = True
     list_before_template = "admin/parts/live_list.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
+        return BoundedList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer(*self.payloads)
@@ -66,6 +81,14 @@ class BaseAdmin(_ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return "delete" in self.verbs and super().has_delete_permission(request, obj)
+
+    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A redirect to the start, with a message."""
+        redirect: Any = super()
+        found: HttpResponse = redirect._get_obj_does_not_exist_redirect(
+            request, self.opts, unquote(object_id)
+        )
+        return found
 
     def permission(self, action: str) -> str:
         """The name of the model permission ``view``, ``add``, ``change`` or ``delete``."""

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from agentserver.core.clock import now
 
-NOTHING = "–"
+NOTHING = "\u2013"
 
 
 def link(url: str, text: object, *, title: str = "") -> SafeString:

@@ -44,21 +44,21 @@ class PageAdmin(BaseAdmin):
     ) -> HttpResponse:
         if object_id is None:
             raise PermissionDenied
-        return self._page(request, unquote(object_id), extra_context or {})
+        return self._page(request, object_id, extra_context or {})
 
-    def _page(self, request: HttpRequest, key: str, extra: Mapping[str, Any]) -> HttpResponse:
+    def _page(self, request: HttpRequest, object_id: str, extra: Mapping[str, Any]) -> HttpResponse:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        row = self.get_object(request, key)
+        row = self.get_object(request, unquote(object_id))
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, key)
+            return self.missing(request, object_id)
         context = {"row": row, "original": row, "opts": self.opts, **extra}
         if PART in request.GET and self.part_template:
             context |= self.page_context(request, row)
             return TemplateResponse(request, self.part_template, context)
         context = {**self.admin_site.each_context(request), "title": str(row), **context}
         context |= self.page_context(request, row)
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # read by {% url %}
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, self.page_template, context)
 
     def _verb_url(self, verb: Verb) -> URLPattern:

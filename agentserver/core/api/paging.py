@@ -100,6 +100,28 @@ class Listing:
             cursor = self._encode(offset + len(found), last, filters)
         return Page(found, offset, query.limit, total, cursor)
 
+    def page_of(
+        self, rows: Sequence[Row], query: CursorQuery, *, filters: Mapping[str, Any]
+    ) -> Page[Row]:
+        """`page` of rows that are in memory and in order already."""
+        offset, position = self._start(query, filters)
+        first = offset
+        if position is not None:
+            first = sum(not self._is_beyond(row, position) for row in rows)
+        found = list(rows[first : first + query.limit])
+        cursor = None
+        if first + query.limit < len(rows):
+            last = [_value(found[-1], name) for name in self.fields]
+            cursor = self._encode(offset + len(found), last, filters)
+        return Page(found, offset, query.limit, len(rows), cursor)
+
+    def _is_beyond(self, row: Any, position: Position) -> bool:
+        for name, value in zip(self.order, position, strict=True):
+            own = _value(row, name.removeprefix("-"))
+            if own != value:
+                return bool(own < value if name.startswith("-") else own > value)
+        return False
+
     def _start(self, query: CursorQuery, filters: Mapping[str, Any]) -> tuple[int, Position | None]:
         cursor = (query.cursor or "").strip()
         if not cursor:

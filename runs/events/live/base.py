@@ -195,9 +195,10 @@ class LiveChannel(ABC):
         self.notify(thread_topic(thread_id), notice)
 
     @abstractmethod
-    def send_control(self, message: Notice) -> None:
+    def send_control(self, message: Notice) -> int:
         """Tell every worker host something at once. A hint: the rows say the same, durably.
 
+        Returns how many hosts were reached, 0 also where that is not known (on an event loop).
         Callable from any thread; waits at most about a second, never raises.
         """
 

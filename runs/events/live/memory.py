@@ -88,9 +88,11 @@ class MemoryChannel(LiveChannel):
     def notify(self, topic: str, notice: Notice) -> None:
         self._deliver(LiveBatch(topic, notice=notice))
 
-    def send_control(self, message: Notice) -> None:
-        for callback in tuple(self._controls):
+    def send_control(self, message: Notice) -> int:
+        callbacks = tuple(self._controls)
+        for callback in callbacks:
             background_loop().call_soon_threadsafe(callback, message)
+        return len(callbacks)
 
     def on_control(self, callback: ControlCallback) -> Callable[[], None]:
         self._controls.append(callback)

@@ -1,7 +1,7 @@
 """The self-clocked publisher: all runs of a process, one round trip to Redis per tick.
 
-The first event after a pause goes out at once; while more keep coming, one pipeline leaves every
-20 ms, with one XADD and one PUBLISH per run whatever the number of deltas.
+What a run says after a pause of its own goes out at once; while more keeps coming, one pipeline
+leaves every 20 ms, with one XADD and one PUBLISH per run whatever the number of deltas.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import orjson
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
-from agentserver.core.loops import background_loop
+from agentserver.core.loops import background_loop, in_background_loop
 from runs.events.live.address import Address
 from runs.events.live.base import Notice, encode_record, run_topic
 from runs.events.types import Record, is_last
@@ -78,6 +78,7 @@ class Publisher:
         self._lock = threading.Lock()
         self._runs: dict[str, _Pending] = {}
         self._notices: list[tuple[str, bytes]] = []
+        self._just_sent: set[str] = set()
         self._bytes = 0
         self._active = False
         self._closed = False
@@ -96,7 +97,10 @@ class Publisher:
             self._bytes += pending.add(parts, records[-1])
             if self._bytes > MAX_PENDING_BYTES:
                 self._drop_oldest()
+            waits_for_tick = not self._active or run_id in self._just_sent
         self._activate()
+        if not waits_for_tick:
+            self._hurry_up()
 
     def notify(self, topic: str, notice: Notice) -> None:
         payload = orjson.dumps(notice)
@@ -112,7 +116,7 @@ class Publisher:
             if not self._active:
                 return
             self._runs.setdefault(run_id, _Pending()).waiters.append(waiter)
-        background_loop().call_soon_threadsafe(self._hurry.set)
+        self._hurry_up()
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
                 await asyncio.wrap_future(waiter)
@@ -124,6 +128,13 @@ class Publisher:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._disconnect()
+
+    def _hurry_up(self) -> None:
+        """Ends the pause before the next tick."""
+        if in_background_loop():
+            self._hurry.set()
+        else:
+            background_loop().call_soon_threadsafe(self._hurry.set)
 
     def _activate(self) -> None:
         with self._lock:
@@ -158,6 +169,7 @@ class Publisher:
         with self._lock:
             runs, self._runs = self._runs, {}
             notices, self._notices = self._notices, []
+            self._just_sent = set(runs)
             self._bytes = 0
         return runs, notices
 

@@ -84,14 +84,16 @@ class RedisChannel(LiveChannel):
         except Exception:
             logger.exception("live channel: a notice on %s was not sent", topic)
 
-    def send_control(self, message: Notice) -> None:
+    def send_control(self, message: Notice) -> int:
         if _on_event_loop():
             self.notify(CONTROL, message)
-            return
+            return 0
         try:
-            self._sync().publish(self._address.channel(CONTROL), orjson.dumps(message))
+            payload = orjson.dumps(message)
+            return int(self._sync().publish(self._address.channel(CONTROL), payload))
         except (RedisError, OSError) as error:
             logger.warning("live channel: control message not sent: %s", type(error).__name__)
+            return 0
 
     def on_control(self, callback: ControlCallback) -> Callable[[], None]:
         future = submit(self._control(callback))
