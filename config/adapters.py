@@ -1,4 +1,4 @@
-"""Provider adapters and remote-agent backends that a configuration may name (native-v1 §10.5)."""
+"""Provider adapters and remote-agent backends that a configuration may name."""
 
 SUPPORTED_ADAPTERS = (
     "anthropic",

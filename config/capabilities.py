@@ -1,4 +1,4 @@
-"""What agents here can be made of: ``GET /v1/capabilities`` (native-v1 §11)."""
+"""What agents here can be made of: ``GET /v1/capabilities`` (docs/native-api.md)."""
 
 from dataclasses import asdict
 from typing import Any

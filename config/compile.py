@@ -1,4 +1,4 @@
-"""All documents together: parsed, checked against each other, ready to be a registry (§10.3)."""
+"""All documents together: parsed, checked against each other, ready to be a registry."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

@@ -66,8 +66,8 @@ def agent(
 ) -> Declared:
     """An agent on a model id. ``tools``: names, or functions made with ``@tool``; None offers all.
 
-    ``permission`` is the section of native-v1 §10.7 and loads its plugin. Further members are those
-    of the agent document (``delegates``, ``max_rounds``, ``description``, ...).
+    ``permission`` holds rules (docs/native-api.md, Permission rules) and loads its plugin. Further
+    members are those of the agent document (``delegates``, ``max_rounds``, ``description``, ...).
     """
     found_sections = dict(sections or {})
     plugin_ids = list(plugins)

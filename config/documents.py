@@ -35,7 +35,7 @@ class Document:
 def read_body(body: object, *, path_id: str | None) -> dict[str, Any]:
     """A copy of the body with a checked id and without the members only responses hold.
 
-    Raises `BadRequest` with the texts of native-v1 §10.2.
+    Raises `BadRequest` with the texts of docs/native-api.md, Configuration errors.
     """
     if not isinstance(body, dict):
         raise InvalidPayload("expected JSON object body")

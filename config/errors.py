@@ -1,4 +1,4 @@
-"""Errors of the configuration, with the texts of native-v1 §10.2."""
+"""Errors of the configuration, with the texts of docs/native-api.md."""
 
 from collections.abc import Sequence
 

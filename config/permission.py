@@ -1,4 +1,4 @@
-"""The permission section of an agent (native-v1 §10.7): which tool calls run, wait, or are refused.
+"""The permission section of an agent: which tool calls run, wait, or are refused.
 
 A rule's pattern is one of::
 

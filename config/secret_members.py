@@ -1,4 +1,4 @@
-"""Which members of a document are secret, and how they are taken out and put back (§10.4).
+"""Which members of a document are secret, and how they are taken out and put back.
 
 A secret is addressed by a JSON pointer (RFC 6901) into its document. *Named* secrets (an API key,
 each variable of an MCP server's environment, a bearer token) are absent from the public document.

@@ -1,4 +1,4 @@
-"""Plugins this server knows and the form of their sections in ``agents.sections`` (§10.7).
+"""Plugins this server knows and the form of their sections in ``agents.sections``.
 
 Sections of other keys are kept and returned, without effect.
 """
@@ -71,7 +71,7 @@ def retry_of(agent: AgentSpec) -> RetrySection:
 
 
 def config_schemas() -> list[dict[str, Any]]:
-    """``plugins`` of the capabilities answer (native-v1 §11)."""
+    """``plugins`` of the capabilities answer (docs/native-api.md, Configuration)."""
     return [
         {
             "id": plugin.id,

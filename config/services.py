@@ -1,5 +1,5 @@
 """Writes to the configuration. Each verb is one transaction that ends with a publication, or leaves
-nothing behind (native-v1 §10.3)."""
+nothing behind (docs/native-api.md, Validation and publication)."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def put_entry(
     """Create or wholly replace a document, and publish.
 
     ``expected_revision`` (else the body's ``revision``, unless creating): the revision the writer
-    has seen, 0 for none. Raises `NotFound` (namespace), `BadRequest` (§10.2) and `Conflict` with
+    has seen, 0 for none. Raises `NotFound` (namespace), `BadRequest` and `Conflict` with
     ``{"revision": n}`` for a stale write.
     """
     space = find_namespace(namespace)

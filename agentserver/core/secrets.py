@@ -62,7 +62,7 @@ def same(left: str, right: str) -> bool:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a member of this name holds a secret by the look of it (native-v1 §10.4)."""
+    """Whether a member of this name holds a secret by the look of it (docs/native-api.md)."""
     lowered = name.lower()
     return any(word in lowered for word in _SECRET_NAMES)
 

@@ -67,8 +67,6 @@ class Lines(forms.CharField):
 
 
 class _OptionalLinesWidget(forms.MultiWidget):
-    template_name = "admin/parts/optional_lines.html"
-
     def __init__(self) -> None:
         modes = Select(choices=[("", "Not set"), ("list", "Only these, one per line")])
         super().__init__([modes, _textarea(3, **_MONOSPACE)])

@@ -35,7 +35,7 @@ class ConfigView(ApiView):
             raise BadRequest("config management API not enabled", code="config_api_disabled")
 
     def payload(self) -> Any:
-        """The JSON body, whatever it is: its shape is judged with the texts of §10.2."""
+        """The JSON body, whatever it is: its shape is judged with the texts of `config.errors`."""
         return read_json(self.request._request, limit=self.max_body_bytes)
 
     def payload_of(self, model: type[Wire], *, empty: bool = False) -> Wire:

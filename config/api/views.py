@@ -1,4 +1,4 @@
-"""``/v1/config/:ns``: documents, their schema, their origin (native-v1 §10.2)."""
+"""``/v1/config/:ns``: documents, their schema, their origin (docs/native-api.md)."""
 
 from typing import Any
 

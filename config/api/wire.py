@@ -1,4 +1,4 @@
-"""Shapes of the configuration API (native-v1 §10, §11). Documents themselves: `config.specs`."""
+"""Shapes of the configuration API (docs/native-api.md). Documents themselves: `config.specs`."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The four kinds of stored documents (native-v1 §10.5)."""
+"""The four kinds of stored documents (docs/native-api.md, Documents)."""
 
 from config.specs.agent import AgentSpec, ContextPolicy, ReasoningBudget
 from config.specs.endpoint import BearerAuth, Endpoint

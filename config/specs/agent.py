@@ -1,4 +1,4 @@
-"""The document of an agent (native-v1 §10.5)."""
+"""The document of an agent (docs/native-api.md, Documents)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""The document of an MCP server whose tools agents may use (native-v1 §10.5)."""
+"""The document of an MCP server whose tools agents may use (docs/native-api.md)."""
 
 from typing import Annotated, Any, Literal, Self
 

@@ -1,4 +1,4 @@
-"""The document that binds a model id to a provider's model (native-v1 §10.5)."""
+"""The document that binds a model id to a provider's model (docs/native-api.md)."""
 
 import re
 from datetime import date

@@ -1,4 +1,4 @@
-"""The document of a model provider (native-v1 §10.5)."""
+"""The document of a model provider (docs/native-api.md, Documents)."""
 
 from typing import Annotated, Any
 

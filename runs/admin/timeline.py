@@ -166,7 +166,6 @@ class _Builder:
         url = event.get("url") or ""
         kind = event["type"].replace("_", " ")
         self._current(event).notes.append(f"{kind}: {what} {url}".strip())
-        )
 
     # --- tool calls -----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from runs.engine.conversation import Entry, load
@@ -44,6 +44,7 @@ class Recorder:
     unsaved: list[ToolCall] = field(default_factory=list)
     _committing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _step_began: int = 0
+    _before: Totals = field(default_factory=Totals)
 
     @property
     def step(self) -> int:
@@ -63,6 +64,7 @@ class Recorder:
 
     def open_step(self) -> None:
         self.step_is_open, self._step_began = True, self.session.last_seq
+        self._before = replace(self.totals, usage=dict(self.totals.usage))
 
     def close_step(self) -> None:
         if self.step_is_open and not self.placeholders:
@@ -78,6 +80,7 @@ class Recorder:
         if self.step_is_open:
             reset = StepReset(step=self.step, after_seq=self._step_began, reason=reason)
             self.session.emit(reset)
+            self.totals = self._before
         self.step_is_open = False
 
     def abandon_step(self, reason: str) -> None:

@@ -65,7 +65,7 @@ class RunSummary:
 
 
 def fold(records: Iterable[Record]) -> tuple[RunSummary, list[Json]]:
-    """The run's summary and its messages in the order they were stored (native-v1 §2.2).
+    """The run's summary and its messages in the order they were stored (docs/native-api.md).
 
     An assistant message counts once its inference completed: the text of an inference that was
     cancelled or failed is shown, never stored. Tool messages follow in the order of their calls,

@@ -56,7 +56,7 @@ class Lane(models.Model):
 
 
 class Job(models.Model):
-    """A request to execute a run: its start, or its resumption after a decision (native-v1 §6)."""
+    """A request to execute a run: its start, or its resumption after a decision."""
 
     class State(models.TextChoices):
         QUEUED = "Queued"

@@ -47,7 +47,7 @@ class Run(models.Model):
     config_version = models.BigIntegerField(default=0)
 
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.CREATED)
-    # "" while it runs; native-v1 termination codes: natural, suspended, stopped:<code>, error, ...
+    # "" while it runs; else natural, suspended, stopped:<code>, error, ... (docs/native-api.md)
     termination_code = models.CharField(max_length=64, default="", blank=True)
     termination_detail = models.TextField(default="", blank=True)
     error_payload = ExactJSONField(null=True, blank=True)
@@ -70,7 +70,7 @@ class Run(models.Model):
     model_name = models.CharField(max_length=MAX_LENGTH, default="", blank=True)
     input_from_seq = models.BigIntegerField(null=True, blank=True)
     input_to_seq = models.BigIntegerField(null=True, blank=True)
-    # Frontend tools, overrides, client metadata of the request (native-v1 request_extras).
+    # Frontend tools, overrides, client metadata of the request.
     request_extras = ExactJSONField(default=dict, blank=True)
 
     created_at = models.DateTimeField(default=now)

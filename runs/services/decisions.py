@@ -1,4 +1,4 @@
-"""Decisions: what a person or a client answers to a waiting tool call (native API §7)."""
+"""Decisions: what a person or a client answers to a waiting tool call (docs/native-api.md)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -94,6 +94,7 @@ def test_it_shows_only_the_input_of_the_run(api: JsonClient) -> None:
     message(done, "input", seq=2)
     message(done, "answer", seq=3, role="assistant", step_index=0)
     message(done, "joined later", seq=4, step_index=1)
+    message(done, "not taken up yet", seq=5)
     job(done)
     (item,) = api.get("/v1/threads/t/mailbox").json()["items"]
     assert [each["content"][0]["text"] for each in item["messages"]] == ["input"]

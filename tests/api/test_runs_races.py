@@ -9,6 +9,7 @@ from django.db import connections
 
 from runs.events.live import channel
 from runs.models import Run
+from runs.services import submission
 from tests.api.conftest import JsonClient
 from tests.api.native_stream import ECHO, calling, events, new_thread, said, submit
 from tests.api.tools import waiting_tool
@@ -62,6 +63,28 @@ def test_it_makes_one_run_of_equal_starts(engine: Engine, api: JsonClient) -> No
     assert {status for status, _, _ in answers} == {200}
     assert len({run_id for _, run_id, _ in answers}) == 1
     assert [run.termination_code for run in Run.objects.all()] == ["natural"]
+
+
+def test_it_does_not_interrupt_a_run_by_its_own_repeat(
+    engine: Engine, api: JsonClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = engine.gate()
+    engine.tool(waiting_tool(gate))
+    engine.agent("slow", calling("wait"), tools=["wait"])
+    body = {"agentId": "slow", "threadId": "t", "messages": said()}
+    first = api.post("/v1/runs", body, **{"Idempotency-Key": "k"}).headers["x-run-id"]
+    engine.running(first)
+    # The repeat looks for the key a moment before the first request has stored it.
+    looks, known = iter([True]), submission._earlier
+
+    def too_early(request: submission.Input) -> submission.Submitted | None:
+        return None if next(looks, False) else known(request)
+
+    monkeypatch.setattr(submission, "_earlier", too_early)
+    again = api.post("/v1/runs", body, **{"Idempotency-Key": "k"})
+    gate.set()
+    assert again.headers["x-run-id"] == first
+    assert engine.finished(first).termination_code == "natural"
 
 
 def test_it_finishes_a_run_whose_reader_went_away(engine: Engine, api: JsonClient) -> None:

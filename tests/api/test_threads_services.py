@@ -55,7 +55,7 @@ def test_it_keeps_the_same_id_apart_in_two_threads() -> None:
 def test_it_does_not_append_to_a_deleted_thread() -> None:
     thread = create_thread(principal=ANONYMOUS)
     delete_threads(ids=[thread.pk])
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound), transaction.atomic():
         append_messages(thread=thread, messages=[message("a")])
     assert not Message.objects.exists()
 

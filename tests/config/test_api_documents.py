@@ -1,4 +1,4 @@
-"""Documents over HTTP, with the error texts of native-v1 §10.2."""
+"""Documents over HTTP, with the error texts of docs/native-api.md."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The permission section (native-v1 §10.7)."""
+"""The permission section (docs/native-api.md, Permission rules)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Secrets can be written and used, and are never read back (native-v1 §10.4)."""
+"""Secrets can be written and used, and are never read back (docs/native-api.md)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Builtin documents: from code, with the changes of users (native-v1 §10.3)."""
+"""Builtin documents: from code, with the changes of users (docs/native-api.md)."""
 
 from typing import Any
 

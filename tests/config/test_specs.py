@@ -1,4 +1,4 @@
-"""Forms and defaults of the four kinds of documents (native-v1 §10.5)."""
+"""Forms and defaults of the four kinds of documents (docs/native-api.md)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Creating, replacing and deleting documents, with the texts of native-v1 §10.2."""
+"""Creating, replacing and deleting documents, with the texts of docs/native-api.md."""
 
 from typing import Any
 

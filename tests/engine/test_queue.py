@@ -89,11 +89,11 @@ def test_it_runs_what_is_queued_in_order(held: Held, engine: Lab) -> None:
 def test_it_never_reads_the_input_of_runs_behind_it(held: Held, engine: Lab) -> None:
     run = holding(engine, held)
     behind = engine.submit("not for the first").run
+    assert ("user", "not for the first") in conversation()
     held.release()
     engine.end(behind)
     seen = Message.objects.until_turn(1).filter(thread_id="t")
     assert {row.run_id for row in seen} == {run.pk}
-    assert [role for role, _ in conversation()][:2] == ["user", "user"]
 
 
 def test_it_says_what_runs_and_what_is_queued(held: Held, engine: Lab) -> None:
@@ -124,13 +124,12 @@ def test_it_hands_input_to_the_running_run(held: Held, engine: Lab) -> None:
     assert (steered.steered, steered.run.pk, steered.job) == (True, run.pk, None)
     held.release()
     run = engine.end(run)
-    assert run.final_output == "5: more"
+    assert run.final_output == "4: more"
     assert any(isinstance(event, InputAccepted) for event in engine.events(run))
     assert Run.objects.count() == 1
 
 
 def test_it_takes_another_step_for_input_that_comes_during_the_last_one(engine: Lab) -> None:
-    engine.agent([{"when": {"last_user": "more"}, "reply": [text("and more")]}, *SLOW[:1]])
     engine.agent(
         [
             {"when": {"last_user": "more"}, "reply": [text("and more")]},

@@ -1,4 +1,4 @@
-"""One AG-UI stream: the log of a run, followed and encoded. Whatever happens, it ends with words."""
+"""One AG-UI stream: the log of a run, followed and encoded. It always says how it ends."""
 
 import logging
 import time

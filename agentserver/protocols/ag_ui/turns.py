@@ -113,7 +113,7 @@ def _submit(principal: Principal, asked: Asked, news: News) -> Turn:
             agent_id=asked.agent_id,
             run_id=_free_id(asked.run_id),
             extras=_extras(asked),
-            cut=news.cut and Cut(message_id=news.cut, inclusive=news.cut_is_inclusive),
+            cut=_cut(news),
             state=asked.state or None,
         )
     )
@@ -130,3 +130,9 @@ def _extras(asked: Asked) -> dict[str, Any]:
     if asked.forwarded_props:
         extras["forwarded_props"] = asked.forwarded_props
     return extras
+
+
+def _cut(news: News) -> Cut | None:
+    if news.cut is None:
+        return None
+    return Cut(message_id=news.cut, inclusive=news.cut_is_inclusive)

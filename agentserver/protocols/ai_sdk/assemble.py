@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from agentserver.protocols.ai_sdk.chunks import Chunk, merged
+from agentserver.protocols.ai_sdk.decode import DENIED
 from agentserver.protocols.ai_sdk.encoder import MessageEncoder
 from runs.events.fold import surviving
 from runs.events.types import Record, ToolCallDecided
@@ -39,12 +40,21 @@ def _add_decision(part: Part, decided: ToolCallDecided | None) -> None:
     if approval is None:
         return
     if part["state"] == "output-denied":
-        part["approval"] = {"id": approval["id"], "approved": False}
+        part["approval"] = {"id": approval["id"], "approved": False} | _reason(decided)
     elif part["state"] in _ANSWERED:
         if decided is not None and decided.action == "resume":
-            part["approval"] = {"id": approval["id"], "approved": True}
+            part["approval"] = {"id": approval["id"], "approved": True} | _reason(decided)
         else:
             del part["approval"]
+
+
+def _reason(decided: ToolCallDecided | None) -> Part:
+    """What the person said, as they said it."""
+    said = decided.payload if decided is not None else None
+    if not isinstance(said, str):
+        return {}
+    reason = said.removeprefix(f"{DENIED}: ").removeprefix(f"{DENIED}.")
+    return {"reason": reason} if reason else {}
 
 
 class Assembly:

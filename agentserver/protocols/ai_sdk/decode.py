@@ -20,6 +20,7 @@ from threads.services import NewMessage
 
 CLIENT_METADATA = "client_metadata"
 INPUT_ROLES = ("user", "system")
+DENIED = "The user denied this call"
 
 Posted = Mapping[str, Any]
 
@@ -142,7 +143,7 @@ def _approval(answer: Answer, suspension: Suspension) -> Decided | None:
     if approved is True:
         return Decided(reference=suspension.ticket_id, action="resume", payload=because)
     if approved is False:
-        text = f"The user denied this call: {because}" if because else "The user denied this call."
+        text = f"{DENIED}: {because}" if because else f"{DENIED}."
         return Decided(reference=suspension.ticket_id, action="cancel", payload=text)
     return None
 

@@ -47,8 +47,8 @@ async def message_frames(turn: Turn) -> Frames:
     message = _Message(turn)
     if not turn.fresh:
         async with aclosing(message.catch_up()) as caught_up:
-            async for item in caught_up:
-                yield item
+            async for known in caught_up:
+                yield known
     if not message.is_complete:
         async with aclosing(message.follow()) as followed:
             async for item in followed:

@@ -97,7 +97,8 @@ class _Request:
         ids = [each["id"] for each in self.posted if isinstance(each.get("id"), str)]
         rows = Message.objects.filter(thread=self.thread, message_id__in=ids)
         runs = Run.objects.filter(thread=self.thread, pk__in=ids)
-        return frozenset(rows.values_list("message_id", flat=True).union(runs.values_list("pk")))
+        stored = {*rows.values_list("message_id", flat=True), *runs.values_list("pk", flat=True)}
+        return frozenset(stored)
 
     # --- new runs ------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
@@ -21,6 +22,12 @@ BANNER = """
 """
 
 
+NO_USER = """
+  Nobody can sign in to the admin yet. In another terminal:
+    AGENTSERVER_DATA={data} python manage.py createsuperuser
+"""
+
+
 class Command(BaseCommand):
     help = "Migrates the database, loads the built-in configuration, and serves with a worker."
     requires_system_checks = []
@@ -36,6 +43,8 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         seed_builtin(collect_defaults())
         banner = BANNER.format(host=options["host"], data=settings.DATA)
+        if not get_user_model().objects.exists():
+            banner += NO_USER.format(data=options["data"] or settings.DATA)
         serve(host=options["host"], port=options["port"], announce=banner)
 
     def _has_pending_migrations(self) -> bool:

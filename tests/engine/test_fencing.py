@@ -1,0 +1,180 @@
+"""A worker that lost its run, and does not know it yet, can write nothing."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import F
+
+from runs.engine.host import Host
+from runs.events.types import RunFinished, StepReset, TextDelta, ToolCallFinished
+from runs.events import log
+from runs.mailbox import lane as lanes
+from runs.mailbox import sweep
+from runs.models import Job, Run
+from runs.tools import ToolContext
+from tests.engine.conftest import Offer
+from tests.engine.folding import assert_fold
+from tests.engine.lab import (
+    Held,
+    Lab,
+    call,
+    calls_of,
+    conversation,
+    expire_leases,
+    fresh,
+    text,
+    turns,
+    wait_for,
+)
+from threads.models import Thread
+
+
+def take_away(run: Run) -> None:
+    """What the sweeper does about an expired lease."""
+    with transaction.atomic():
+        lane = lanes.lock_existing(run.thread_id)
+        job = Job.objects.get(run=run, state=Job.State.CLAIMED)
+        assert lane
+        assert sweep.give_up_claim(lane, job, error="lost") == Job.State.QUEUED
+
+
+@pytest.fixture
+def held(engine: Lab, offer: Offer) -> Held:
+    """The first execution of the tool ``wait`` waits; later ones do not."""
+    made = Held()
+    executions: list[None] = []
+
+    def wait() -> str:
+        executions.append(None)
+        if len(executions) > 1:
+            return "the new one"
+        made.hold()
+        return "the lost one"
+
+    offer(wait, idempotent=True)
+    return made
+
+
+def test_it_cannot_record_the_result_of_a_call(held: Held, engine: Lab) -> None:
+    engine.agent(turns([call("wait", "c1")], [text("{{tool_result}}")]))
+    run = engine.submit().run
+    held.wait_until_entered()
+    take_away(run)
+    assert engine.host
+    engine.host.wake()
+    run = engine.end(run)
+    held.release()
+    assert run.final_output == '"the new one"'
+    assert conversation()[2:] == [("tool", '"the new one"'), ("assistant", '"the new one"')]
+    assert [row.status for row in calls_of(run)] == ["succeeded"]
+    engine.stop()
+    assert conversation()[2:] == [("tool", '"the new one"'), ("assistant", '"the new one"')]
+    assert_fold(run)
+
+
+def test_it_cannot_write_while_nobody_else_has_taken_over(held: Held, engine: Lab) -> None:
+    engine.agent(turns([call("wait", "c1")], [text("{{tool_result}}")]))
+    run = engine.submit().run
+    held.wait_until_entered()
+    Job.objects.filter(run=run).update(max_attempts=1)
+    with transaction.atomic():
+        lane = lanes.lock_existing("t")
+        assert lane
+        sweep.give_up_claim(lane, Job.objects.get(run=run), error="lost")
+    before = (conversation(), log.read(run.pk), fresh(run).updated_at)
+    held.release()
+    assert engine.host
+    wait_for(_no_sessions(engine.host))
+    assert (conversation(), log.read(run.pk), fresh(run).updated_at) == before
+    assert fresh(run).error_payload == {"message": "lost", "code": "dead_letter"}
+    assert_fold(run)
+
+
+async def _no_sessions(host: Host) -> None:
+    while host._sessions:
+        await asyncio.sleep(0.005)
+
+
+def test_it_cannot_end_a_run_that_was_taken_away(engine: Lab) -> None:
+    slow = text("one two three", chunks=12, delay_ms=40)
+    engine.agent(turns([slow]))
+    run = engine.submit().run
+    engine.seen(run, TextDelta, times=2)
+    take_away(run)
+    run = engine.end(run)
+    assert run.termination_code == "natural"
+    assert conversation() == [("user", "hello"), ("assistant", "one two three")]
+    kinds = [type(event) for event in engine.events(run)]
+    assert kinds.count(RunFinished) == 1
+    assert StepReset in kinds
+    assert_fold(run)
+
+
+def test_it_numbers_no_event_twice(engine: Lab) -> None:
+    """The lost attempt may go on publishing for a while: its numbers are never given out again."""
+    engine.agent(turns([text("one two three", chunks=12, delay_ms=40)]))
+    run = engine.submit().run
+    engine.seen(run, TextDelta, times=2)
+    take_away(run)
+    run = engine.end(run)
+    numbers = [record.seq for record in log.read(run.pk)]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] > sweep.SEQ_JUMP
+
+
+def test_it_rolls_back_a_transactional_tool_of_a_lost_attempt(engine: Lab, offer: Offer) -> None:
+    executions: list[str] = []
+
+    def store(context: ToolContext) -> str:
+        Thread.objects.create(title="stored")
+        executions.append(context.run_id)
+        if len(executions) == 1:
+            # Fenced while it works. This change goes with the transaction as well.
+            Run.objects.filter(pk=context.run_id).update(attempt=F("attempt") + 1)
+        return "ok"
+
+    offer(store, transactional=True)
+    engine.agent(turns([call("store", "c1")], [text("done")]))
+    run = engine.submit().run
+    assert engine.host
+    while not executions:
+        wait_for(_no_sessions(engine.host))
+    wait_for(_no_sessions(engine.host))
+    assert not Thread.objects.filter(title="stored").exists()
+    expire_leases()
+    engine.end(run)
+    assert Thread.objects.filter(title="stored").count() == 1
+
+
+def test_it_is_told_by_its_next_renewal(engine: Lab, settings: Any, offer: Offer) -> None:
+    held = Held()
+
+    def wait() -> str:
+        held.hold()
+        return "late"
+
+    offer(wait)
+    engine.stop()
+    settings.AGENTSERVER_LEASE_SECONDS = 0.3
+    engine.start()
+    engine.agent(turns([call("wait", "c1")], [text("never")]))
+    run = engine.submit().run
+    held.wait_until_entered()
+    assert engine.host
+    engine.host._stopping = True  # claims nothing any more
+    take_away(run)
+    wait_for(_no_sessions(engine.host))
+    held.release()
+    assert not any(isinstance(event, ToolCallFinished) for event in engine.events(run))
+
+
+def test_it_keeps_a_long_run(engine: Lab, settings: Any) -> None:
+    """Three leases long, and never lost."""
+    engine.stop()
+    settings.AGENTSERVER_LEASE_SECONDS = 0.3
+    engine.start()
+    engine.agent(turns([text("one two three", chunks=12, delay_ms=80)]))
+    run = engine.ask()
+    assert run.attempt == 1
