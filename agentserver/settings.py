@@ -17,6 +17,7 @@ REDIS_URL = env.text("REDIS_URL")
 EMBEDDED = not REDIS_URL
 
 SECRET_KEY = env.text("SECRET_KEY") or keyfile.load_or_create(DATA / "secret_key")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
@@ -198,7 +199,14 @@ SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_PROXY", default=False) else None
 )
 # A reverse proxy usually ends TLS, redirects and sets HSTS; the project cannot know.
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+# W001 to W003 look for Django's own middleware by name and do not see our synchronous subclasses.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W001",
+    "security.W002",
+    "security.W003",
+    "security.W004",
+    "security.W008",
+]
 
 # --- the rest -------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

@@ -95,7 +95,7 @@ def _series(name: str, target: Target, job: Job, size: Size) -> Series:
         runs = clients * size.runs_per_client
         _say(f"{target.kind}: {name}: {clients} clients, {runs} runs")
         one = measure.throughput(target, job, clients=clients, runs=runs)
-        _say(f"    {one.runs_per_second:.1f} runs/s, {one.total_cpu_ms:.1f} ms CPU per run")
+        _say(f"    {one.runs_per_second:.1f} runs/s, {one.quiet_cpu_ms:.1f} ms CPU per run (quiet)")
         for reason in one.reasons:
             _say(f"    FAILED: {reason}")
         series.throughput.append(one)

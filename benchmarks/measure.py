@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 
 from benchmarks.load import Job, Result
+from benchmarks.pace import reference
 from benchmarks.servers import Target
 from tests.live.process import ServerProcess
 from tests.processes import wait_until
@@ -39,18 +40,26 @@ class Latency:
 
 @dataclass(frozen=True)
 class Throughput:
-    """`cpu_ms` per good run, by part of the server; `client_cpu_ms` is the load's own."""
+    """`cpu_ms` per good run, by part of the server; `client_cpu_ms` is the load's own.
+
+    Divide CPU times by `slowdown` to know what they would be on a quiet machine (`pace`).
+    """
 
     clients: int
     runs_per_second: float
     cpu_ms: dict[str, float]
     client_cpu_ms: float
+    slowdown: float
     latency: Latency
     reasons: list[str] = field(default_factory=list)
 
     @property
     def total_cpu_ms(self) -> float:
         return sum(self.cpu_ms.values())
+
+    @property
+    def quiet_cpu_ms(self) -> float:
+        return self.total_cpu_ms / self.slowdown
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,8 @@ def latency(job: Job, *, runs: int) -> Latency:
 
 def throughput(target: Target, job: Job, *, clients: int, runs: int) -> Throughput:
     before = {group.name: group.cpu_seconds() for group in target.groups}
-    result = load(job, clients=clients, runs=runs)
+    with reference.measure() as pace:
+        result = load(job, clients=clients, runs=runs)
     good = len(result.first_event_ms)
     spent = {group.name: group.cpu_seconds() - before[group.name] for group in target.groups}
     return Throughput(
@@ -99,6 +109,7 @@ def throughput(target: Target, job: Job, *, clients: int, runs: int) -> Throughp
         runs_per_second=good / result.seconds,
         cpu_ms={name: seconds * 1000 / max(good, 1) for name, seconds in spent.items()},
         client_cpu_ms=result.cpu_seconds * 1000 / max(good, 1),
+        slowdown=pace.slowdown,
         latency=Latency.of(result),
         reasons=result.reasons,
     )

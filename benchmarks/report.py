@@ -12,6 +12,7 @@ _TITLES = (
     "clients",
     "runs/s",
     "CPU ms/run",
+    "quiet",
     "x floor",
     "of which",
 )
@@ -69,6 +70,7 @@ class TargetReport:
                 str(one.clients),
                 f"{one.runs_per_second:.1f}",
                 f"{one.total_cpu_ms:.1f}",
+                f"{one.quiet_cpu_ms:.1f}",
                 self._ratio(one),
                 _parts(one.cpu_ms, "ms") + _failures(one),
             )
@@ -77,8 +79,8 @@ class TargetReport:
 
     def _ratio(self, one: Throughput) -> str:
         known = self.floor.throughput if self.floor else []
-        below = [each.total_cpu_ms for each in known if each.clients == one.clients]
-        return f"{one.total_cpu_ms / below[0]:.1f}" if below and below[0] else ""
+        below = [each.quiet_cpu_ms for each in known if each.clients == one.clients]
+        return f"{one.quiet_cpu_ms / below[0]:.1f}" if below and below[0] else ""
 
     def _memory_line(self, name: str, memory: Memory) -> str:
         parts = _parts(memory.kb_each, "KB")
@@ -86,7 +88,7 @@ class TargetReport:
 
 
 def _row(*cells: str) -> str:
-    widths = (10, 20, 20, 8, 8, 11, 8, 0)
+    widths = (9, 20, 20, 7, 6, 10, 6, 7, 0)
     return "  " + " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False))
 
 

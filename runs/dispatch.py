@@ -46,7 +46,7 @@ def wake() -> None:
     """
     if _local.wake:
         _local.wake()
-    elif not channel().send_control(WAKE):
+    elif channel().send_control(WAKE) == 0:
         _send_task()
 
 

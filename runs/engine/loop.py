@@ -212,10 +212,8 @@ class Loop:
         return [
             tool_message(row, step=self.recorder.step)
             for row in self.open_calls
-            if row.result_message_id not in stored
-            and has_result(row)
-            or row.result_message_id in self.recorder.placeholders
-            and row.is_final
+            if (row.result_message_id not in stored and has_result(row))
+            or (row.result_message_id in self.recorder.placeholders and row.is_final)
         ]
 
     async def _suspend(self, rows: list[ToolCall]) -> Exit | None:

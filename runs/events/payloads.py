@@ -17,9 +17,9 @@ class Suspension(BaseModel):
     """What a waiting tool call asks a person or a client.
 
     `kind` tells faces who can answer: ``permission`` (approve or refuse the call), ``client_tool``
-    (the client runs it and returns its result), ``question`` (the tool itself asks; `response_schema`
-    describes the answer), ``delegate`` (a child run waits), ``unknown_outcome`` (a crash left it
-    open whether the call took effect).
+    (the client runs it and returns its result), ``question`` (the tool itself asks;
+    `response_schema` describes the answer), ``delegate`` (a child run waits),
+    ``unknown_outcome`` (a crash left it open whether the call took effect).
     """
 
     model_config = ConfigDict(frozen=True)

@@ -21,7 +21,7 @@ from runs.events.payloads import Suspension as Suspension
 from runs.events.payloads import Termination as Termination
 from runs.events.payloads import Usage as Usage
 
-# --- run -----------------------------------------------------------------------------------
+# --- run --------------------------------------------------------------------------------
 
 
 class RunStarted(Event):
@@ -67,7 +67,7 @@ class RunFinished(Event):
     usage: Usage = {}
 
 
-# --- step ----------------------------------------------------------------------------------
+# --- step -------------------------------------------------------------------------------
 
 
 class StepStarted(Event):
@@ -103,7 +103,7 @@ class InferenceCompleted(Event):
     cost_usd: str | None = None
 
 
-# --- model output --------------------------------------------------------------------------
+# --- model output -----------------------------------------------------------------------
 
 
 class TextStarted(Event):
@@ -167,7 +167,7 @@ class SourceCited(Event):
     file_name: str | None = None
 
 
-# --- tools ---------------------------------------------------------------------------------
+# --- tools ------------------------------------------------------------------------------
 
 
 class ToolCallStarted(Event):
@@ -256,7 +256,7 @@ class ToolCallFinished(Event):
     denied: bool = False
 
 
-# --- everything else a face may show -------------------------------------------------------
+# --- everything else a face may show ----------------------------------------------------
 
 
 class StateSnapshot(Event):
@@ -357,8 +357,8 @@ EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 class Record:
     """One event at its place in the log of its run.
 
-    `seq` counts from 1 per run and only ever grows; it jumps when a crashed attempt was given up, so
-    that no number is used twice. `at` is Unix milliseconds.
+    `seq` counts from 1 per run and only ever grows; it jumps when a crashed attempt was given up,
+    so that no number is used twice. `at` is Unix milliseconds.
     """
 
     __slots__ = ("at", "event", "seq")

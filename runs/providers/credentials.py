@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -19,7 +20,15 @@ class Credentials:
 
 
 def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    return next((value for name in names if (value := environment.get(name, "").strip())), None)
+    return next((value for name in names if (value := _value(name, environment))), None)
+
+
+def _value(name: str, environment: Mapping[str, str]) -> str:
+    """``NAME``, else the content of the file that ``NAME_FILE`` names."""
+    file = environment.get(f"{name}_FILE")
+    if name in environment or not file:
+        return environment.get(name, "").strip()
+    return Path(file).read_text(encoding="utf-8").strip()
 
 
 def credentials_from_environment(

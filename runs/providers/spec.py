@@ -1,33 +1,21 @@
 """What a model choice is made of: plain pydantic data, no SDK behind it."""
 
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-SUPPORTED_ADAPTERS: Final = (
-    "anthropic",
-    "openai",
-    "openai_resp",
-    "deepseek",
-    "gemini",
-    "ollama",
-    "cohere",
-    "together",
-    "fireworks",
-    "groq",
-    "xai",
-    "zai",
-    "bigmodel",
-    "aliyun",
-    "mimo",
-    "nebius",
-)
-"""The adapters a capabilities answer may advertise."""
+from config.adapters import SCRIPTED_ADAPTER as SCRIPTED
+from config.adapters import SUPPORTED_ADAPTERS
+from config.adapters import canonical_adapter as known_adapter
 
-SCRIPTED: Final = "scripted"
-"""The offline adapter: always accepted, never advertised."""
-
-_ALIASES: Final = {"openai-resp": "openai_resp", "responses": "openai_resp"}
+__all__ = [
+    "SCRIPTED",
+    "SUPPORTED_ADAPTERS",
+    "ModelChoice",
+    "ProviderSettings",
+    "UnknownAdapter",
+    "canonical_adapter",
+]
 
 
 class UnknownAdapter(ValueError):
@@ -40,9 +28,8 @@ class UnknownAdapter(ValueError):
 
 def canonical_adapter(name: str) -> str:
     """Lower-case canonical name of an adapter; UnknownAdapter if there is none."""
-    lowered = name.strip().lower()
-    canonical = _ALIASES.get(lowered, lowered)
-    if canonical != SCRIPTED and canonical not in SUPPORTED_ADAPTERS:
+    canonical = known_adapter(name)
+    if canonical is None:
         raise UnknownAdapter(name)
     return canonical
 

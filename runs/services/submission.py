@@ -71,7 +71,8 @@ class Input:
 
     `agent_id` None means the thread's latest agent. `extras` may hold ``frontend_tools`` (list of
     tool definitions), ``overrides`` and client metadata. `run_id` is given where the protocol's
-    client chooses it. `idempotency_key` makes a repeat return the first run. `cut` shortens the
+    client chooses it. `idempotency_key` makes a repeat return the first run
+    (`named_agent`, filled in here, keeps what was sent, for comparing). `cut` shortens the
     conversation before the messages are added (there may be none then), `state` becomes the shared
     state of the thread; both are part of starting a run, so not of the modes that join one.
     """
@@ -88,6 +89,7 @@ class Input:
     sender_id: str = ""
     extras: dict[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
+    named_agent: str | None = None
     must_exist: bool = False
     cut: Cut | None = None
     state: Mapping[str, Any] | None = None
@@ -140,7 +142,7 @@ def _checked(request: Input) -> Input:
         raise BadRequest("at least one message is required")
     agent_id = request.agent_id or _latest_agent(request.thread_id)
     registries.current().agent(agent_id)
-    return replace(request, agent_id=agent_id)
+    return replace(request, agent_id=agent_id, named_agent=request.agent_id)
 
 
 def _latest_agent(thread_id: str | None) -> str:
@@ -339,7 +341,7 @@ def _scope(request: Input) -> str:
 
 def _digest(request: Input) -> str:
     body = {
-        "agent": request.agent_id,
+        "agent": request.named_agent,
         "mode": request.mode,
         "messages": [[m.role, m.content] for m in request.messages],
         "extras": request.extras,

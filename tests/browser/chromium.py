@@ -76,22 +76,23 @@ def start_run(url: str, agent_id: str, text: str, *, thread_id: str = "") -> dic
 
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with _send(url, body) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
 
-def stream(url: str) -> Iterator[str]:
-    """The lines of an event stream until the server ends it."""
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        for line in answer:
-            yield line.decode().rstrip()
+def _send(url: str, body: dict[str, Any]) -> Any:
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    return urllib.request.urlopen(request, timeout=60)
 
 
-def settled(url: str, run_id: str) -> None:
-    """Returns when the run has finished or waits for somebody."""
-    for _ in stream(f"{url}/v1/runs/{run_id}/events/stream?cursor=0&close_on_suspend=true"):
-        pass
+def run_until_rest(url: str, agent_id: str, text: str) -> dict[str, Any]:
+    """A run that has finished or waits for somebody, as ``GET /v1/runs/<id>`` shows it."""
+    body = {"agent_id": agent_id, "messages": [{"role": "user", "content": text}]}
+    with _send(f"{url}/v1/runs?close_on_suspend=true", body) as answer:
+        run_id = answer.headers["x-run-id"]
+        answer.read()
+    with urllib.request.urlopen(f"{url}/v1/runs/{run_id}", timeout=30) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found

@@ -2,7 +2,6 @@
 
 import pytest
 
-from config import adapters
 from config.sections import (
     check_sections,
     config_schemas,
@@ -11,7 +10,6 @@ from config.sections import (
     sections_without_effect,
 )
 from config.specs import AgentSpec
-from runs.providers import spec as provider_spec
 from tests.config.samples import AGENT
 
 
@@ -56,8 +54,3 @@ def test_it_describes_each_section_by_a_schema() -> None:
     schemas = {entry["id"]: entry["config_schemas"][0] for entry in config_schemas()}
     assert schemas["permission"]["key"] == "permission"
     assert "rules" in schemas["permission"]["schema"]["properties"]
-
-
-def test_it_accepts_exactly_the_adapters_that_runs_can_build() -> None:
-    assert adapters.SUPPORTED_ADAPTERS == provider_spec.SUPPORTED_ADAPTERS
-    assert adapters.SCRIPTED_ADAPTER == provider_spec.SCRIPTED

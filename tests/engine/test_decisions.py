@@ -100,9 +100,7 @@ def test_it_hides_the_run_from_strangers(executed: list[str], engine: Lab) -> No
 def test_it_finds_the_run_by_its_thread(executed: list[str], engine: Lab) -> None:
     waiting = engine.ask()
     decided = Decided(reference="c1", action="resume")
-    services.submit_decision(
-        principal=ANONYMOUS, any_id="t", decided=decided, missing=MISSING
-    )
+    services.submit_decision(principal=ANONYMOUS, any_id="t", decided=decided, missing=MISSING)
     assert engine.end(waiting).status == "done"
 
 

@@ -7,8 +7,8 @@ import pytest
 from agentserver.access.principal import ANONYMOUS
 from agentserver.core.errors import Conflict, NotFound
 from runs import services
-from runs.models import Run, ToolCall
 from runs.mailbox import sweep
+from runs.models import Run, ToolCall
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
 from tests.engine.lab import (
@@ -22,7 +22,9 @@ from tests.engine.lab import (
     turns,
 )
 
-PARENT = turns([call("agent_run_child", "c1", prompt="do it")], [text("child said {{tool_result}}")])
+PARENT = turns(
+    [call("agent_run_child", "c1", prompt="do it")], [text("child said {{tool_result}}")]
+)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import F
 
 from runs.engine.host import Host
-from runs.events.types import RunFinished, StepReset, TextDelta, ToolCallFinished
 from runs.events import log
+from runs.events.types import RunFinished, StepReset, TextDelta, ToolCallFinished
 from runs.mailbox import lane as lanes
 from runs.mailbox import sweep
 from runs.models import Job, Run

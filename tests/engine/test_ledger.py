@@ -14,10 +14,10 @@ from tests.engine.lab import (
     calls_of,
     conversation,
     expire_leases,
+    idle,
     text,
     turns,
     wait_for,
-    idle,
 )
 from threads.models import Thread
 

@@ -9,7 +9,7 @@ from runs.models import Run
 from runs.tools import ToolError
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
-from tests.engine.lab import Lab, call, conversation, text, turns
+from tests.engine.lab import Lab, call, conversation, said, text, turns
 from threads.models import Message
 
 FOREVER = [{"reply": [text("again"), call("add", a=1, b=1)]}]
@@ -138,15 +138,13 @@ def test_it_always_sends_the_newest_message(engine: Lab) -> None:
 
 def test_it_compacts_into_a_summary_and_keeps_the_originals(engine: Lab) -> None:
     engine.agent(COUNT, **policy(autocompact_threshold=150, compaction_raw_suffix_messages=1))
-    for _ in range(3):
-        engine.ask("x" * 200)
+    answers = [engine.ask("x" * 200).final_output for _ in range(3)]
+    # The summary and the new message.
+    assert answers == ["1", "3", "2"]
     last = engine.ask("x" * 200)
     summaries = Message.objects.filter(visibility="internal", role="system")
-    assert summaries.count() >= 1
     assert "<conversation-summary>" in summaries[0].content[0]["text"]
     assert Message.objects.filter(thread_id="t", role="user").count() == 4
-    # The summary and the new message.
-    assert last.final_output == "2"
     assert_fold(last)
 
 
@@ -160,14 +158,17 @@ def test_it_reads_on_from_the_summary_in_the_next_run(engine: Lab) -> None:
 
 def test_it_loses_nothing_of_a_run_whose_input_was_summarised(engine: Lab) -> None:
     """The summary ends with the run's own input: its steps come after it."""
-    script = turns([text("s" * 400), call("add", a=1, b=1)], [call("guarded", a=1, b=1)])
-    summary = {"when": {"last_user": "Summarise"}, "reply": [text("they talked")]}
-    engine.agent(
-        [summary, *script[:2], {"reply": [text("{{message_count}}")]}],
-        **policy(autocompact_threshold=100, compaction_raw_suffix_messages=2),
-    )
-    waiting = engine.ask("x" * 200)
+    script = [
+        {"when": {"last_user": "Summarise"}, "reply": [text("they talked")]},
+        {"when": {"has_tool_result": "guarded"}, "reply": [text("{{message_count}}")]},
+        {"when": {"has_tool_result": "add"}, "reply": [call("guarded", a=1, b=1)]},
+        {"reply": [text("s" * 400), call("add", a=1, b=1)]},
+    ]
+    limits = policy(autocompact_threshold=100, compaction_raw_suffix_messages=2)
+    engine.agent(script, **limits)
+    waiting = engine.ask(messages=[said("x" * 200), said("y" * 200)])
+    covered = Message.objects.get(visibility="internal").metadata["compaction"]
+    assert covered == {"through_turn": 1, "through_step": None}
     engine.decide(waiting, calls_waiting(waiting))
-    run = engine.end(waiting)
-    # Summary, two calls with their results.
-    assert run.final_output == "5"
+    # A summary of all but the last step, and that step's call and result.
+    assert engine.end(waiting).final_output == "3"

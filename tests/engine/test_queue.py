@@ -25,7 +25,6 @@ from tests.engine.lab import (
     fresh,
     said,
     text,
-    turns,
     untaken_input,
 )
 from threads.models import Message, Thread

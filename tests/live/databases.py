@@ -22,12 +22,9 @@ class DatabaseTemplate:
         self._name = self._create()
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            subprocess.run(
-                [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-                cwd=ROOT,
-                env={**environment, "DATABASE_URL": self._url(self._name)},
-                check=True,
-            )
+            # What a deployment runs; `manage.py serve` does both by itself.
+            for command in (["migrate", "--verbosity=0"], ["load_defaults", "--verbosity=0"]):
+                self._manage(command, environment)
             undo.pop_all()
 
     @contextlib.contextmanager
@@ -41,6 +38,15 @@ class DatabaseTemplate:
 
     def close(self) -> None:
         self._drop(self._name)
+
+    def _manage(self, command: list[str], environment: Mapping[str, str]) -> None:
+        subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env={**environment, "DATABASE_URL": self._url(self._name)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
 
     def _create(self, template: str = "template1") -> str:
         name = f"live_{os.getpid()}_{uuid4().hex[:8]}"

@@ -93,6 +93,11 @@ class LiveServer(ABC):
 
     # --- for tests of failure ------------------------------------------------------------------
     @property
+    def environment(self) -> Mapping[str, str]:
+        """What every process of this server is started with."""
+        return self._environment
+
+    @property
     def worker_pids(self) -> list[int]:
         return [worker.pid for worker in self._workers]
 

@@ -195,10 +195,11 @@ class LiveChannel(ABC):
         self.notify(thread_topic(thread_id), notice)
 
     @abstractmethod
-    def send_control(self, message: Notice) -> int:
+    def send_control(self, message: Notice) -> int | None:
         """Tell every worker host something at once. A hint: the rows say the same, durably.
 
-        Returns how many hosts were reached, 0 also where that is not known (on an event loop).
+        Returns how many hosts were reached (0 also on an event loop, where that is not known), or
+        None when the channel did not answer.
         Callable from any thread; waits at most about a second, never raises.
         """
 

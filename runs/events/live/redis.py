@@ -84,7 +84,7 @@ class RedisChannel(LiveChannel):
         except Exception:
             logger.exception("live channel: a notice on %s was not sent", topic)
 
-    def send_control(self, message: Notice) -> int:
+    def send_control(self, message: Notice) -> int | None:
         if _on_event_loop():
             self.notify(CONTROL, message)
             return 0
@@ -93,7 +93,7 @@ class RedisChannel(LiveChannel):
             return int(self._sync().publish(self._address.channel(CONTROL), payload))
         except (RedisError, OSError) as error:
             logger.warning("live channel: control message not sent: %s", type(error).__name__)
-            return 0
+            return None
 
     def on_control(self, callback: ControlCallback) -> Callable[[], None]:
         future = submit(self._control(callback))

@@ -73,7 +73,7 @@ async function run(parameters, until) {
   seen.seconds = (performance.now() - began) / 1000;
   if (posted) seen.posted = (await posted).status;
   seen.frames = until?.abort ? "" : await frames[before];
-  seen.messages = agent.messages;
+  seen.messages = structuredClone(agent.messages);
   seen.state = agent.state;
   seen.openInterrupts = (agent.pendingInterrupts ?? []).map((each) => each.id);
   return seen;

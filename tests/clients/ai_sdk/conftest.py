@@ -20,7 +20,9 @@ SECONDS = 60
 Json = dict[str, Any]
 
 SCRIPTS: dict[str, list[Json]] = {
-    "thinks": [{"reply": [{"reasoning": "Let me see.", "chunks": 2}, {"text": "Yes.", "chunks": 2}]}],
+    "thinks": [
+        {"reply": [{"reasoning": "Let me see.", "chunks": 2}, {"text": "Yes.", "chunks": 2}]}
+    ],
     "draws": [{"reply": [{"file": {"media_type": "image/png", "data": "AAAA"}}, {"text": "Look"}]}],
     "adds": [
         {"when": {"turn": 1}, "reply": [{"text": "{{tool_result}} it is", "chunks": 3}]},
