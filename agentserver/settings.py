@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from agentserver import ROOT
 from agentserver.admin_site import UNFOLD as UNFOLD
 from agentserver.core import env, keyfile
+from agentserver.core.api.docs_settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 
 DEBUG = env.flag("DEBUG", default=False)
 DATA = Path(env.text("AGENTSERVER_DATA", str(ROOT / "data")))
@@ -164,16 +165,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": "agentserver.core.api.errors.handle",
 }
-SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "agentserver",
-    "DESCRIPTION": "Durable agent runs over one event log, served to every agent protocol.",
-    "VERSION": "0.1.0",
-    "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
 # Bodies are limited before Django sees them (agentserver.asgi), per route.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 CSRF_FAILURE_VIEW = "agentserver.core.api.errors.csrf_failure"
@@ -231,6 +222,8 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        # It reports each listener that comes and goes.
+        "django_eventstream": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
     },
 }

@@ -1,7 +1,7 @@
 """Pictures of the admin for the documentation: docs/images/*.png, for a desktop and a phone.
 
-Starts a server of its own in a scratch folder with the demo agents, invents a day of runs, and visits
-the pages with Chromium. Usage: ``python -m scripts.screenshots [folder]``.
+Starts a server of its own in a scratch folder with the demo agents, invents a day of runs, and
+visits the pages with Chromium. Usage: ``python -m scripts.screenshots [folder]``.
 """
 
 import sys
@@ -14,6 +14,7 @@ from tests.live.server import LiveServer, live_server
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 DESKTOP = {"width": 1440, "height": 900}
+HIGHEST = 1800
 PHONE = {"width": 390, "height": 844}
 # A day of runs that no worker made: agent, model, share of failures, seconds, USD per 1000 tokens.
 PAST = """
@@ -113,7 +114,11 @@ def _take(
     for name, path in pages.items():
         page.goto(f"{url}{path}")
         _ready(page)
-        page.screenshot(path=folder / f"{name}{suffix}.png", full_page=True)
+        # As high as the page, up to a point: footers stick to the lower edge of the window.
+        height = min(page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
+        page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
+        page.screenshot(path=folder / f"{name}{suffix}.png")
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
     context.close()
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import signal
 import socket
+import sys
+import threading
 
 import uvicorn
 from django.conf import settings
@@ -27,11 +30,19 @@ def serve(*, host: str, port: int, announce: str) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Announcing(config, worker, announce)
+    _let_sigterm_unwind()
     try:
         server.run()
     finally:
         if worker:
             worker.stop()
+
+
+def _let_sigterm_unwind() -> None:
+    """uvicorn stops at SIGTERM and then raises it again, which would end the process before the
+    worker has given its runs back."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 class _Announcing(uvicorn.Server):

@@ -52,7 +52,11 @@ class EntryAdmin(BaseAdmin):
         return found
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return ["key", *map(_member_column, self.shown), "origin", "revision", "changed"]
+        return ["name", *map(_member_column, self.shown), "origin", "revision", "changed"]
+
+    @admin.display(description="ID")
+    def name(self, entry: Entry) -> str:
+        return entry.key
 
     @admin.display(description="Source")
     def origin(self, entry: Entry) -> str:

@@ -72,7 +72,11 @@ class _OptionalLinesWidget(forms.MultiWidget):
         super().__init__([modes, _textarea(3, **_MONOSPACE)])
 
     def decompress(self, value: Any) -> list[str]:
-        return ["", ""] if value is None else ["list", "\n".join(value)]
+        return _parts(value)
+
+
+def _parts(value: Any) -> list[str]:
+    return ["", ""] if value is None else ["list", "\n".join(value)]
 
 
 class OptionalLines(forms.MultiValueField):
@@ -80,6 +84,8 @@ class OptionalLines(forms.MultiValueField):
 
     def __init__(self, **options: Any) -> None:
         fields = (forms.CharField(required=False), Lines(required=False))
+        # A widget of several parts takes a list for its parts, not for a value to take apart.
+        options["initial"] = _parts(options.get("initial"))
         super().__init__(fields, widget=_OptionalLinesWidget(), require_all_fields=False, **options)
 
     def clean(self, value: Any) -> list[str] | None:

@@ -32,8 +32,8 @@ _LINE_KINDS = {"+": "added", "-": "removed", "?": "", " ": "same"}
 class EntryRevisionAdmin(PageAdmin):
     page_template = "admin/config/revision.html"
     payloads = ("before", "after", "full")
-    list_display = ("what", "document", "revision", "actor", "when")
-    list_display_links = ("what",)
+    list_display = ("document", "what", "revision", "actor", "when")
+    list_display_links = ("document",)
     list_filter = ("namespace", "action")
     search_fields = ("key",)
     search_help_text = "The id of a document, or its beginning"

@@ -135,6 +135,8 @@ def _number(branch: Schema, nullable: bool, options: dict[str, Any]) -> forms.Fi
 
 def _help(member: Schema, branch: Schema) -> str:
     text = str(member.get("description", ""))
+    if branch.get("type") == "array":
+        text = text.replace("null", "not set").replace("[]", "an empty list")
     properties = branch.get("properties")
     if not properties or member.get("writeOnly") or branch.get("enum"):
         return text

@@ -45,6 +45,7 @@ class Restore(ConfigView):
         scope="config",
         answers={200: StoredDocument},
         errors=(404, 409),
+        headers=("If-Match",),
         body=RestoreRequest,
     )
     def post(self, request: Request, namespace: str, entry_id: str) -> HttpResponse:

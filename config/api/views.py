@@ -57,6 +57,7 @@ class Document(ConfigView):
         scope="config",
         answers={200: StoredDocument},
         errors=(404, 409),
+        headers=("If-Match",),
         body=ConfigDocument,
     )
     def put(self, request: Request, namespace: str, entry_id: str) -> HttpResponse:
@@ -76,6 +77,7 @@ class Document(ConfigView):
         scope="config",
         answers={200: StoredDocument},
         errors=(404, 409),
+        headers=("If-Match",),
         body=ConfigPatch,
     )
     def patch(self, request: Request, namespace: str, entry_id: str) -> HttpResponse:
@@ -90,7 +92,13 @@ class Document(ConfigView):
         )
         return document_answer(entry)
 
-    @operation("Delete a document", scope="config", answers={204: None}, errors=(404, 409))
+    @operation(
+        "Delete a document",
+        scope="config",
+        answers={204: None},
+        errors=(404, 409),
+        headers=("If-Match",),
+    )
     def delete(
         self, request: Request, namespace: str, entry_id: str, query: DeleteQuery
     ) -> HttpResponse:
@@ -142,6 +150,7 @@ class Overrides(ConfigView):
         scope="config",
         answers={200: StoredDocument},
         errors=(404, 409),
+        headers=("If-Match",),
     )
     def delete(self, request: Request, namespace: str, entry_id: str) -> HttpResponse:
         """Drops the changes of users, also a deletion: the document says what the code says."""

@@ -38,7 +38,7 @@ class ToolCallAdmin(PageAdmin):
     page_template = "admin/runs/call.html"
     payloads = ("result", "answers")
     live_channel = "runs"
-    list_display = ("state", "name", "arguments_cell", "agent", "run_cell", "since", "verbs_cell")
+    list_display = ("name", "state", "arguments_cell", "agent", "run_cell", "since", "verbs_cell")
     list_display_links = ("name",)
     list_filter = (CallFilter,)
     search_fields = ("run_id",)

@@ -17,7 +17,7 @@ from django.db.models import Count, Sum, TextField
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 
-from agentserver.core.admin.cells import money, span
+from agentserver.core.admin.cells import ago, amount, money, span
 from agentserver.core.clock import now
 from runs.admin.shown import outcome
 from runs.models import Job, Run, ToolCall
@@ -42,6 +42,14 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: Decimal | None = None
+
+    @property
+    def input(self) -> str:
+        return amount(self.input_tokens)
+
+    @property
+    def output(self) -> str:
+        return amount(self.output_tokens)
 
     @property
     def money(self) -> str:
@@ -95,10 +103,11 @@ def _day() -> dict[str, Any]:
             (each for each in _merged_by_agent(usage) if each.failed),
             key=lambda each: -each.failure_share,
         )[:SHOWN],
-        "runs": total,
-        "failed": failed,
-        "input_tokens": sum(each.input_tokens for each in usage),
-        "output_tokens": sum(each.output_tokens for each in usage),
+        "runs": amount(total),
+        "failed": amount(failed),
+        "any": bool(total),
+        "input_tokens": amount(sum(each.input_tokens for each in usage)),
+        "output_tokens": amount(sum(each.output_tokens for each in usage)),
         "cost": money(sum(costs, Decimal())) if costs else money(None),
     }
 
@@ -213,6 +222,7 @@ def _depth(rows: Any) -> str:
     return f"more than {MOST_QUEUED:,}" if count > MOST_QUEUED else f"{count:,}"
 
 
-def _approvals() -> list[ToolCall]:
+def _approvals() -> list[dict[str, Any]]:
     rows = ToolCall.objects.filter(status=ToolCall.Status.SUSPENDED).select_related("run")
-    return list(rows.only("name", "updated_at", "run__agent_id").order_by("updated_at")[:SHOWN])
+    calls = rows.only("name", "updated_at", "run__agent_id").order_by("updated_at")[:SHOWN]
+    return [{"call": call, "since": ago(call.updated_at)} for call in calls]

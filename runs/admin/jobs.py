@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from agentserver.access.identity import principal_of
 from agentserver.core.admin import PageAdmin, Verb
-from agentserver.core.admin.cells import NOTHING, ago, button
+from agentserver.core.admin.cells import NOTHING, ago, button, short
 from agentserver.core.admin.filters import ChoiceFilter, DateRange
 from agentserver.core.errors import NotFound
 from runs import services
@@ -37,15 +37,19 @@ class JobAdmin(PageAdmin):
 
     page_template = "admin/runs/job.html"
     live_channel = "mailbox"
-    list_display = ("state_cell", "run_cell", "thread_cell", "kind", "attempts", "due", "error",
-                    "created", "verbs_cell")  # fmt: skip
-    list_display_links = None
+    list_display = ("name", "state_cell", "run_cell", "thread_cell", "kind", "attempts", "due",
+                    "error", "created", "verbs_cell")  # fmt: skip
+    list_display_links = ("name",)
     list_filter = (StateFilter, ("created_at", DateRange))
     search_fields = ("id", "run_id", "thread_id")
     search_help_text = "The id of a job, a run or a thread, or its beginning"
     # Ids of jobs grow with time, and the primary key is an index.
     ordering = ("-id",)
     empty_text = "Nothing is queued. Finished jobs are kept for a day."
+
+    @admin.display(description="Job")
+    def name(self, job: Job) -> str:
+        return short(job.pk)
 
     @admin.display(description="State")
     def state_cell(self, job: Job) -> str:

@@ -59,8 +59,8 @@ class RunAdmin(PageAdmin):
     part_template = "admin/runs/run_part.html"
     payloads = ("request_extras", "output", "final_output", "error_payload", "usage")
     live_channel = "runs"
-    list_display = ("state", "name", "agent_id", "thread_cell", "duration", "steps", "used", "cost",
-                    "model_name", "created")  # fmt: skip
+    list_display = ("name", "state", "agent", "thread_cell", "duration", "steps", "used", "cost",
+                    "model_cell", "created")  # fmt: skip
     list_display_links = ("name",)
     list_filter = (StatusFilter, AgentFilter, ("created_at", DateRange))
     search_fields = ("id", "thread_id")
@@ -75,6 +75,14 @@ class RunAdmin(PageAdmin):
     @admin.display(description="Run")
     def name(self, run: Run) -> str:
         return f"…{run.pk[-12:]}" if len(run.pk) > 20 else run.pk
+
+    @admin.display(description="Agent")
+    def agent(self, run: Run) -> str:
+        return run.agent_id
+
+    @admin.display(description="Model")
+    def model_cell(self, run: Run) -> str:
+        return run.model_name or NOTHING
 
     @admin.display(description="Thread")
     def thread_cell(self, run: Run) -> str:

@@ -200,7 +200,7 @@ class _Builder:
         call.status, call.denied = event["outcome"], bool(event.get("denied"))
         call.error = event.get("error") or ""
         call.child_run_id = event.get("metadata", {}).get("child_run_id") or call.child_run_id
-        call.ended = event["at"]
+        call.ended = 0 if call.status == "suspended" else event["at"]
         if call.status == "succeeded":
             text = event.get("message")
             call.result = pretty(event.get("data") if text is None else text)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agentserver.core.clock import now
@@ -10,13 +10,13 @@ from agentserver.core.ids import new_id
 from config.permission import decide
 from runs.engine import journal
 from runs.engine.session import Session
+from runs.engine.tickets import client_tool_ticket, permission_ticket
 from runs.engine.transcript import Call
-from runs.events.types import Suspension, ToolCallDecided
-from runs.mailbox.ledger import INTERRUPTED, cancel, finished_event
+from runs.mailbox.ledger import INTERRUPTED, cancel, fail, finished_event, succeed, suspend
 from runs.models import ToolCall
 from runs.tools import Tool
 from runs.tools.invoke import invoke, invoke_transactional
-from runs.tools.result import Outcome, ToolResult, failed
+from runs.tools.result import Outcome, failed
 
 DELEGATE = "delegate"
 Status = ToolCall.Status
@@ -28,7 +28,7 @@ class Toolbox:
     """The tools of one run, and how to run one.
 
     ``ended(row, alone)`` takes an outcome to the books: at once, or with the commit that follows
-    when no other call is still running (``alone``).
+    when no other call is still running (``alone``). `begun` are the keys of rows that were run.
     """
 
     tools: dict[str, Tool]
@@ -36,6 +36,7 @@ class Toolbox:
     run_sync: RunSync
     delegate: Callable[[ToolCall], Awaitable[Outcome]]
     ended: Callable[[ToolCall, bool], Awaitable[None]]
+    begun: set[int] = field(default_factory=set)
 
     def is_delegate(self, row: ToolCall) -> bool:
         tool = self.tools.get(row.name)
@@ -120,81 +121,6 @@ def _interrupt_others(rows: Sequence[ToolCall]) -> None:
             row.executions, row.started_at = 0, None
 
 
-# --- tickets -------------------------------------------------------------------------------
-
-
-def permission_ticket(row: ToolCall) -> Suspension:
-    ticket_id = f"perm_{row.call_id}"
-    return Suspension(
-        ticket_id=ticket_id,
-        kind="permission",
-        action="tool:PermissionConfirm",
-        message=f"Permission required for tool '{row.name}'",
-        parameters=row.arguments,
-        pending_id=ticket_id,
-        pending_name="permission_confirm",
-        pending_arguments=row.arguments,
-    )
-
-
-def client_tool_ticket(row: ToolCall) -> Suspension:
-    return Suspension(
-        ticket_id=f"suspend_{row.call_id}",
-        kind="client_tool",
-        action=f"tool:{row.name}",
-        parameters=row.arguments,
-        pending_id=row.call_id,
-        pending_name=row.name,
-        pending_arguments=row.arguments,
-        resume_mode="use_decision_as_tool_result",
-    )
-
-
-def unknown_outcome_ticket(row: ToolCall) -> Suspension:
-    return Suspension(
-        ticket_id=f"outcome_{row.call_id}",
-        kind="unknown_outcome",
-        action=f"tool:{row.name}",
-        message=(
-            f"The server stopped while '{row.name}' was running, so it may or may not have taken "
-            "effect. Resume runs it again; cancel records your payload as its result."
-        ),
-        parameters=row.arguments,
-        pending_id=row.call_id,
-        pending_name=row.name,
-        pending_arguments=row.arguments,
-    )
-
-
-# --- changing a row (in memory) ------------------------------------------------------------
-
-
-def fail(row: ToolCall, error: str) -> None:
-    row.status, row.result = Status.FAILED, {"error": error}
-
-
-def succeed(row: ToolCall, result: dict[str, Any]) -> None:
-    row.status, row.result = Status.SUCCEEDED, result
-
-
-def suspend(row: ToolCall, suspension: Suspension) -> None:
-    row.status, row.ticket_id = Status.SUSPENDED, suspension.ticket_id
-    row.suspension = suspension.model_dump(exclude_none=True)
-
-
-def apply_outcome(row: ToolCall, outcome: Outcome) -> None:
-    row.updated_at = now()
-    if outcome.status == "succeeded" and outcome.result is not None:
-        succeed(row, outcome.result.dump())
-    elif outcome.status == "suspended" and outcome.suspension is not None:
-        row.answers = outcome.answers
-        suspend(row, outcome.suspension)
-    elif outcome.status == "cancelled":
-        cancel(row)
-    else:
-        fail(row, outcome.text_for_model())
-
-
 # --- running -------------------------------------------------------------------------------
 
 
@@ -211,12 +137,25 @@ async def run_calls(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]
         raise failures.exceptions[0] from None
 
 
+def apply_outcome(row: ToolCall, outcome: Outcome) -> None:
+    row.updated_at = now()
+    if outcome.status == "succeeded" and outcome.result is not None:
+        succeed(row, outcome.result.dump())
+    elif outcome.status == "suspended" and outcome.suspension is not None:
+        row.answers = outcome.answers
+        suspend(row, outcome.suspension)
+    elif outcome.status == "cancelled":
+        cancel(row)
+    else:
+        fail(row, outcome.text_for_model())
+
+
 def is_repeatable(toolbox: Toolbox, rows: Sequence[ToolCall]) -> bool:
     """Whether every call that is due may be broken off and run again later."""
-    return all(_may_run_again(toolbox, row) for row in rows if row.status == Status.RUNNING)
+    return all(may_run_again(toolbox, row) for row in rows if row.status == Status.RUNNING)
 
 
-def _may_run_again(toolbox: Toolbox, row: ToolCall) -> bool:
+def may_run_again(toolbox: Toolbox, row: ToolCall) -> bool:
     tool = toolbox.tools.get(row.name)
     if tool is None:
         return False
@@ -227,6 +166,7 @@ async def _run_call(
     session: Session, toolbox: Toolbox, row: ToolCall, due: Sequence[ToolCall]
 ) -> None:
     tool = toolbox.tools.get(row.name)
+    toolbox.begun.add(row.pk)
     if tool and tool.transactional:
         await _run_transactional(session, toolbox, tool, row)
         session.emit(finished_event(row))
@@ -278,78 +218,3 @@ def _note_error(task: asyncio.Future[Any]) -> None:
     """An abandoned call has nobody left to tell."""
     if not task.cancelled():
         task.exception()
-
-
-# --- coming back to an open step -----------------------------------------------------------
-
-
-def recover(session: Session, toolbox: Toolbox, rows: Sequence[ToolCall]) -> list[ToolCall]:
-    """Brings rows of an earlier attempt into a state to go on from; returns the changed ones.
-
-    A decision is applied; a call that was running when its worker died is run again only where
-    that is harmless, else a person has to say what became of it.
-    """
-    changed = [row for row in rows if row.status in {Status.RESUMING, Status.RUNNING}]
-    for row in changed:
-        if row.status == Status.RESUMING:
-            _announce_decision(session, row)
-            _apply_decision(row)
-            _judge_edited(session, toolbox, row)
-        else:
-            _resolve_lost(toolbox, row)
-    return changed
-
-
-def _announce_decision(session: Session, row: ToolCall) -> None:
-    decision = row.decision
-    session.emit(
-        ToolCallDecided(
-            call_id=row.call_id,
-            ticket_id=row.ticket_id,
-            decision_id=decision["decision_id"],
-            action=decision["action"],
-            payload=decision.get("payload"),
-        )
-    )
-
-
-def _apply_decision(row: ToolCall) -> None:
-    decision, kind = row.decision, row.suspension["kind"]
-    if decision["action"] == "cancel":
-        row.status, row.result = Status.CANCELLED, _refusal(decision)
-    elif decision.get("error"):
-        fail(row, decision["error"])
-    elif kind == "client_tool":
-        succeed(row, ToolResult(decision.get("payload"), message=decision.get("text")).dump())
-    else:
-        row.status, row.started_at = Status.RUNNING, now()
-        row.executions += 1
-
-
-def _judge_edited(session: Session, toolbox: Toolbox, row: ToolCall) -> None:
-    """Arguments that came with an approval meet the rules that the model's own ones met."""
-    tool = toolbox.tools.get(row.name)
-    if not (tool and row.status == Status.RUNNING and row.decision.get("edited")):
-        return
-    if behavior_of(session, tool, row.arguments) == "deny":
-        fail(row, denial(row))
-
-
-def _refusal(decision: dict[str, Any]) -> dict[str, Any]:
-    error = decision.get("error")
-    return {"error": error} if error else {"data": decision.get("payload")}
-
-
-def _resolve_lost(toolbox: Toolbox, row: ToolCall) -> None:
-    if _may_run_again(toolbox, row):
-        row.executions += 1
-    else:
-        _keep_answer(row)
-        suspend(row, unknown_outcome_ticket(row))
-
-
-def _keep_answer(row: ToolCall) -> None:
-    """The decision about the lost execution will take the place of the answer it was given."""
-    if row.decision and (row.suspension or {}).get("kind") == "question":
-        known = {"ticket_id": row.decision["ticket_id"], "payload": row.decision.get("payload")}
-        row.answers = [*row.answers, known]

@@ -19,7 +19,7 @@ from django.db import transaction
 from agentserver.core.clock import now
 from agentserver.core.prepared import Exists, Update, arg, columns
 from runs.engine.conversation import SUMMARY
-from runs.engine.session import LostRun
+from runs.engine.session import LostRun, Stopped
 from runs.events import log
 from runs.events.types import Record, Termination, ToolCallFinished
 from runs.mailbox import lane as lanes
@@ -144,7 +144,8 @@ class InputArrived(Exception):
 def suspend(commit: Commit) -> bool:
     """Running → waiting: the job is consumed, nobody holds the run, its tickets stay open.
 
-    Returns whether the thread has more work. Raises `DecisionArrived`.
+    Returns whether the thread has more work. Raises `DecisionArrived`, and `Stopped` for a run that
+    was cancelled in the last moment: nobody would tell it once it waits.
     """
     run = commit.claim.run
     with transaction.atomic():
@@ -154,6 +155,8 @@ def suspend(commit: Commit) -> bool:
         here = [call.pk for call in commit.calls]
         if ToolCall.objects.filter(run=run, status__in=TAKEN_UP).exclude(pk__in=here).exists():
             raise DecisionArrived
+        if Run.objects.filter(pk=run.pk).exclude(cancel_requested="").exists():
+            raise Stopped
         _write(commit, **_waiting())
         if not settle.accept(job_id=commit.claim.job.pk, token=commit.claim.token):
             raise LostRun

@@ -19,6 +19,7 @@ from runs.engine.journal import DecisionArrived, Ending
 from runs.engine.limits import Limits
 from runs.engine.prompt import model_messages
 from runs.engine.recorder import Recorder
+from runs.engine.recovery import put_off, recover
 from runs.engine.session import Draining, LostRun, Session, Stopped
 from runs.events.types import (
     InputAccepted,
@@ -101,7 +102,7 @@ class Loop:
         self.open_calls = rows
         if crashed and rows:
             self._announce(await in_thread(journal.unannounced, run, rows))
-        changed = tool_phase.recover(self.session, self.toolbox, rows)
+        changed = recover(self.session, self.toolbox, rows)
         if changed:
             self._announce(changed)
             self.recorder.unsaved += changed
@@ -228,6 +229,9 @@ class Loop:
         )
         try:
             more = await self.recorder.commit(journal.suspend, messages=self._results())
+        except Stopped:
+            self.session.retract(last)
+            raise
         except DecisionArrived:
             self.session.retract(last)
             await self.recorder.commit(journal.save)
@@ -280,6 +284,7 @@ class Loop:
     async def _hand_back(self) -> Exit:
         if not self.open_calls:
             self.recorder.reset_step("the worker shut down")
+        self.recorder.unsaved += put_off(self.toolbox, self.open_calls)
         try:
             await self.recorder.commit(journal.save)
         except LostRun:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from agentserver.core.errors import BadRequest, Gone
 from runs.events import segments
-from runs.events.types import Record, RunStarted
+from runs.events.types import Record, RunStarted, StepReset
 from runs.models import Run
 
 _RUN = re.compile(r"(\d{1,18})-([0-9a-f]{8})", re.ASCII)
@@ -79,8 +79,16 @@ def _is_pruned(run: Run, seq: int) -> bool:
 
 
 def _opens_log(record: Record) -> bool:
-    """A log that does not begin with seq 1 is whole if its first attempt committed nothing."""
-    return isinstance(record.event, RunStarted) and record.event.cause != "resume"
+    """A log that does not begin with seq 1 is whole if its first attempt committed nothing.
+
+    The next attempt begins by voiding all that the lost one has shown.
+    """
+    match record.event:
+        case RunStarted(cause=cause):
+            return cause != "resume"
+        case StepReset(after_seq=after_seq):
+            return after_seq == 0
+    return False
 
 
 def _stale() -> Gone:

@@ -1,15 +1,28 @@
-"""What a row of the tool-call ledger looks like outside: the event of its outcome, its message."""
+"""A row of the tool-call ledger: what may become of it (in memory), and what others see of it."""
 
 from typing import Any
 
 from agentserver.core.exact_json import dumps
-from runs.events.types import ToolCallFinished
+from runs.events.types import Suspension, ToolCallFinished
 from runs.models import ToolCall
 from runs.tools.result import ToolResult
 from threads.services import NewMessage
 
 INTERRUPTED = "[Tool execution was interrupted]"
 Status = ToolCall.Status
+
+
+def fail(row: ToolCall, error: str) -> None:
+    row.status, row.result = Status.FAILED, {"error": error}
+
+
+def succeed(row: ToolCall, result: dict[str, Any]) -> None:
+    row.status, row.result = Status.SUCCEEDED, result
+
+
+def suspend(row: ToolCall, suspension: Suspension) -> None:
+    row.status, row.ticket_id = Status.SUSPENDED, suspension.ticket_id
+    row.suspension = suspension.model_dump(exclude_none=True)
 
 
 def cancel(row: ToolCall) -> None:

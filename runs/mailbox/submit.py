@@ -68,7 +68,7 @@ def _create_run(thread: Thread, request: RunRequest, fresh_thread: bool) -> Run:
     appended = append_messages(
         thread=thread, messages=request.messages, run_id=request.run_id, all_new=fresh_thread
     )
-    seqs = [message.seq for message in appended.rows]
+    seqs = [message.seq for message in appended.rows] or _answered(thread)
     run = Run(
         id=request.run_id,
         thread=thread,
@@ -84,6 +84,12 @@ def _create_run(thread: Thread, request: RunRequest, fresh_thread: bool) -> Run:
     )
     insert(run)
     return run
+
+
+def _answered(thread: Thread) -> list[int]:
+    """A run without input of its own answers the last message that a user sent."""
+    asked = thread.messages.filter(role="user", visibility="all").order_by("-seq")
+    return list(asked.values_list("seq", flat=True)[:1])
 
 
 def _enqueue(lane: Lane, run: Run, request: RunRequest) -> Job:

@@ -23,7 +23,8 @@ MISSING = "Chromium was not found: apt-get install chromium, or set CHROMIUM to 
 
 
 def executable() -> str | None:
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    named = os.environ.get("CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ def started() -> Iterator[Browser]:
 
 
 def add_user(server: Any) -> None:
-    """A superuser; made by a child process, because Playwright's loop forbids the ORM in this one."""
+    """A superuser, made by a child process: Playwright's loop forbids the ORM in this one."""
     code = (
         "from django.contrib.auth.models import User;"
         f"User.objects.create_superuser({USER!r}, password={PASSWORD!r})"

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from runs.engine import journal
 from runs.engine.host import Host
+from runs.mailbox import lane as lanes
+from runs.mailbox import sweep
+from runs.models import Job, Run
 
 WRITES = {
     journal.open_step,
@@ -60,3 +63,12 @@ def crashing(patch: pytest.MonkeyPatch, number: int, when: When) -> Iterator[Cra
     with patch.context() as patched:
         patched.setattr(Host, "in_db", in_db)
         yield crash
+
+
+def take_away(run: Run) -> None:
+    """What the sweeper does about an expired lease."""
+    with transaction.atomic():
+        lane = lanes.lock_existing(run.thread_id)
+        job = Job.objects.get(run=run, state=Job.State.CLAIMED)
+        assert lane
+        assert sweep.give_up_claim(lane, job, error="lost") == Job.State.QUEUED

@@ -23,7 +23,7 @@ from threads.models import Message
 from threads.services import NewMessage
 
 PATIENCE = 20.0
-Script = list[dict[str, Any]]
+Script = Sequence[dict[str, Any]]
 MISSING = NotFound("nothing here")
 
 
@@ -188,9 +188,9 @@ async def _seen(run_id: str, kind: Any, times: int) -> None:
 
 
 async def idle(engine: host.Host) -> None:
-    """Returns when the host holds no run."""
-    while engine._sessions:
-        await asyncio.sleep(0.005)
+    """Returns when no run is in the host's hands."""
+    while runs := [task for task in engine._tasks if task.get_name() == "run"]:
+        await asyncio.wait(runs)
 
 
 def expire_leases() -> None:

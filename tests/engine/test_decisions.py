@@ -9,6 +9,7 @@ from django.db import connections
 from agentserver.access.principal import ANONYMOUS, Principal
 from agentserver.core.errors import BadRequest, Conflict, NotFound
 from runs import services
+from runs.engine import journal
 from runs.models import Job, Run
 from runs.services import Decided
 from runs.tools import ToolContext
@@ -147,6 +148,21 @@ def test_it_buffers_a_decision_that_comes_before_the_suspension(
     assert executed == ["a"]
     assert run.attempt == 1
     assert set(Job.objects.values_list("state", flat=True)) == {"Accepted"}
+    assert_fold(run)
+
+
+def test_it_does_not_wait_once_it_was_cancelled(
+    executed: list[str], engine: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = journal.suspend
+
+    def suspend(commit: journal.Commit) -> bool:
+        services.cancel_run(principal=ANONYMOUS, run_id=commit.claim.run.pk)
+        return original(commit)
+
+    monkeypatch.setattr(journal, "suspend", suspend)
+    run = engine.ask()
+    assert (run.status, run.termination_code) == ("done", "cancelled")
     assert_fold(run)
 
 

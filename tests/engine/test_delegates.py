@@ -5,15 +5,17 @@ from typing import Any
 import pytest
 
 from agentserver.access.principal import ANONYMOUS
-from agentserver.core.errors import Conflict, NotFound
+from agentserver.core.errors import Conflict
 from runs import services
-from runs.mailbox import sweep
 from runs.models import Run, ToolCall
 from tests.engine.conftest import Offer
+from tests.engine.crashes import take_away
 from tests.engine.folding import assert_fold
 from tests.engine.lab import (
     Held,
     Lab,
+    Script,
+    asking,
     call,
     calls_of,
     conversation,
@@ -75,7 +77,7 @@ def test_it_waits_with_its_child_and_is_decided_through_it(family: Lab) -> None:
     assert_fold(waiting)
     family.decide(child_of(waiting), "perm_e1")
     run = family.end(waiting)
-    assert run.final_output and "erased" in run.final_output
+    assert "erased" in (run.final_output or "")
     assert child_of(run).status == Run.Status.DONE
     assert_fold(run)
     assert_fold(child_of(run))
@@ -90,7 +92,6 @@ def test_it_takes_the_decision_for_its_child(family: Lab) -> None:
 
 
 def test_it_accepts_an_equal_decision_for_its_child_again(family: Lab) -> None:
-    held = Held()
     asking_child(family)
     waiting = family.ask()
     child = child_of(waiting)
@@ -99,7 +100,6 @@ def test_it_accepts_an_equal_decision_for_its_child_again(family: Lab) -> None:
     family.decide(waiting, "c1", payload=1)
     with pytest.raises(Conflict):
         family.decide(waiting, "c1", payload=2)
-    held.release()
     assert ToolCall.objects.get(run=child).decision["payload"] == 1
 
 
@@ -143,8 +143,6 @@ def stop_parent(how: str, lab: Lab, run: Run) -> None:
         case "delete":
             services.delete_thread(principal=ANONYMOUS, thread_id=thread_id)
         case _:
-            from tests.engine.lab import asking
-
             services.submit_foreground(asking("new", thread_id=thread_id, agent_id="child"))
 
 
@@ -179,7 +177,7 @@ def test_it_ends_the_child_when_the_parents_patience_is_over(family: Lab, settin
 
 
 def test_it_refuses_to_delegate_without_end(engine: Lab) -> None:
-    me = [
+    me: Script = [
         {"when": {"has_tool_result": True}, "reply": [text("{{tool_result}}")]},
         {"reply": [call("agent_run_a", prompt="again")]},
     ]
@@ -190,15 +188,21 @@ def test_it_refuses_to_delegate_without_end(engine: Lab) -> None:
     assert run.termination_code == "natural"
 
 
-def test_it_joins_the_same_child_after_a_crash(family: Lab) -> None:
-    asking_child(family)
-    waiting = family.ask()
-    child = child_of(waiting)
-    ToolCall.objects.filter(run=waiting).update(status=ToolCall.Status.RUNNING)
-    with pytest.raises(NotFound):
-        family.decide(waiting, "nobody")
-    ToolCall.objects.filter(run=waiting).update(status=ToolCall.Status.SUSPENDED)
-    family.decide(child, "perm_e1")
-    family.end(waiting)
-    assert Run.objects.filter(parent=waiting).count() == 1
-    assert sweep.sweep().requeued == 0
+def test_it_joins_the_same_child_after_a_crash(family: Lab, offer: Offer) -> None:
+    held = Held()
+
+    def wait() -> str:
+        held.hold()
+        return "late"
+
+    offer(wait)
+    family.agent(turns([call("wait")], [text("finished")]), "child")
+    family.agent(PARENT, delegates=["child"])
+    run = family.submit().run
+    held.wait_until_entered()
+    take_away(run)
+    held.release()
+    run = family.end(run)
+    assert Run.objects.filter(parent=run).count() == 1
+    assert "finished" in (run.final_output or "")
+    assert_fold(run)

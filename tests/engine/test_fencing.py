@@ -1,13 +1,12 @@
 """A worker that lost its run, and does not know it yet, can write nothing."""
 
-import asyncio
+import threading
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.db.models import F
 
-from runs.engine.host import Host
 from runs.events import log
 from runs.events.types import RunFinished, StepReset, TextDelta, ToolCallFinished
 from runs.mailbox import lane as lanes
@@ -15,6 +14,7 @@ from runs.mailbox import sweep
 from runs.models import Job, Run
 from runs.tools import ToolContext
 from tests.engine.conftest import Offer
+from tests.engine.crashes import take_away
 from tests.engine.folding import assert_fold
 from tests.engine.lab import (
     Held,
@@ -24,20 +24,12 @@ from tests.engine.lab import (
     conversation,
     expire_leases,
     fresh,
+    idle,
     text,
     turns,
     wait_for,
 )
 from threads.models import Thread
-
-
-def take_away(run: Run) -> None:
-    """What the sweeper does about an expired lease."""
-    with transaction.atomic():
-        lane = lanes.lock_existing(run.thread_id)
-        job = Job.objects.get(run=run, state=Job.State.CLAIMED)
-        assert lane
-        assert sweep.give_up_claim(lane, job, error="lost") == Job.State.QUEUED
 
 
 @pytest.fixture
@@ -86,15 +78,10 @@ def test_it_cannot_write_while_nobody_else_has_taken_over(held: Held, engine: La
     before = (conversation(), log.read(run.pk), fresh(run).updated_at)
     held.release()
     assert engine.host
-    wait_for(_no_sessions(engine.host))
+    wait_for(idle(engine.host))
     assert (conversation(), log.read(run.pk), fresh(run).updated_at) == before
     assert fresh(run).error_payload == {"message": "lost", "code": "dead_letter"}
     assert_fold(run)
-
-
-async def _no_sessions(host: Host) -> None:
-    while host._sessions:
-        await asyncio.sleep(0.005)
 
 
 def test_it_cannot_end_a_run_that_was_taken_away(engine: Lab) -> None:
@@ -126,6 +113,7 @@ def test_it_numbers_no_event_twice(engine: Lab) -> None:
 
 def test_it_rolls_back_a_transactional_tool_of_a_lost_attempt(engine: Lab, offer: Offer) -> None:
     executions: list[str] = []
+    executed = threading.Event()
 
     def store(context: ToolContext) -> str:
         Thread.objects.create(title="stored")
@@ -133,15 +121,15 @@ def test_it_rolls_back_a_transactional_tool_of_a_lost_attempt(engine: Lab, offer
         if len(executions) == 1:
             # Fenced while it works. This change goes with the transaction as well.
             Run.objects.filter(pk=context.run_id).update(attempt=F("attempt") + 1)
+        executed.set()
         return "ok"
 
     offer(store, transactional=True)
     engine.agent(turns([call("store", "c1")], [text("done")]))
     run = engine.submit().run
     assert engine.host
-    while not executions:
-        wait_for(_no_sessions(engine.host))
-    wait_for(_no_sessions(engine.host))
+    assert executed.wait(10)
+    wait_for(idle(engine.host))
     assert not Thread.objects.filter(title="stored").exists()
     expire_leases()
     engine.end(run)
@@ -165,7 +153,7 @@ def test_it_is_told_by_its_next_renewal(engine: Lab, settings: Any, offer: Offer
     assert engine.host
     engine.host._stopping = True  # claims nothing any more
     take_away(run)
-    wait_for(_no_sessions(engine.host))
+    wait_for(idle(engine.host))
     held.release()
     assert not any(isinstance(event, ToolCallFinished) for event in engine.events(run))
 

@@ -10,7 +10,8 @@ from django.db import InterfaceError
 from agentserver.access.principal import ANONYMOUS
 from config.errors import VersionGone
 from runs import services
-from runs.engine import assembly
+from runs.engine import assembly, journal
+from runs.engine.session import Draining
 from runs.events.types import RunStarted, StepReset, TextDelta
 from runs.mailbox import claim as claims
 from runs.models import Job, Run
@@ -109,6 +110,29 @@ def test_it_breaks_a_tool_off_that_may_run_again(held: Held, lab: Lab) -> None:
     lab.start()
     run = lab.end(run)
     assert calls_of(run)[0].executions == 2
+    assert_fold(run)
+
+
+def test_it_loses_no_call_that_had_not_begun(
+    held: Held, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = journal.open_step
+    stopped: list[int] = []
+
+    def open_step(*given: Any) -> None:
+        original(*given)
+        if not stopped and lab.host:
+            stopped.append(1)
+            for session in lab.host._sessions.values():
+                session.stop(Draining)
+
+    monkeypatch.setattr(journal, "open_step", open_step)
+    held.release()
+    lab.agent(WAITING)
+    lab.start()
+    run = lab.ask()
+    assert (run.status, run.attempt) == ("done", 2)
+    assert calls_of(run)[0].executions == 1
     assert_fold(run)
 
 

@@ -1,5 +1,7 @@
 """Calls whose worker died: what runs again, what asks, what never does."""
 
+import threading
+
 import pytest
 from django.db import OperationalError
 
@@ -116,10 +118,12 @@ def test_it_undoes_a_transactional_tool_whose_result_was_refused(
 
     original = journal.record_call
     refused: list[int] = []
+    first = threading.Event()
 
     def refuse_once(row: ToolCall, *, attempt: int) -> None:
         if not refused:
             refused.append(1)
+            first.set()
             raise OperationalError("the worker dies here")
         original(row, attempt=attempt)
 
@@ -129,8 +133,7 @@ def test_it_undoes_a_transactional_tool_whose_result_was_refused(
     lab.start()
     run = lab.submit().run
     assert lab.host
-    while not refused:
-        wait_for(idle(lab.host))
+    assert first.wait(10)
     wait_for(idle(lab.host))
     assert not Thread.objects.filter(title="stored").exists()
     expire_leases()

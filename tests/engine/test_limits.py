@@ -9,10 +9,10 @@ from runs.models import Run
 from runs.tools import ToolError
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
-from tests.engine.lab import Lab, call, conversation, said, text, turns
+from tests.engine.lab import Lab, Script, call, conversation, said, text, turns
 from threads.models import Message
 
-FOREVER = [{"reply": [text("again"), call("add", a=1, b=1)]}]
+FOREVER: Script = [{"reply": [text("again"), call("add", a=1, b=1)]}]
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def test_it_continues_a_cut_answer_as_often_as_it_may(engine: Lab) -> None:
 
 # --- the window --------------------------------------------------------------------------------
 
-COUNT = [
+COUNT: Script = [
     {"when": {"last_user": "Summarise"}, "reply": [text("they talked")]},
     {"reply": [text("{{message_count}}")]},
 ]
@@ -158,7 +158,7 @@ def test_it_reads_on_from_the_summary_in_the_next_run(engine: Lab) -> None:
 
 def test_it_loses_nothing_of_a_run_whose_input_was_summarised(engine: Lab) -> None:
     """The summary ends with the run's own input: its steps come after it."""
-    script = [
+    script: Script = [
         {"when": {"last_user": "Summarise"}, "reply": [text("they talked")]},
         {"when": {"has_tool_result": "guarded"}, "reply": [text("{{message_count}}")]},
         {"when": {"has_tool_result": "add"}, "reply": [call("guarded", a=1, b=1)]},

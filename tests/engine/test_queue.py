@@ -19,6 +19,7 @@ from tests.engine.folding import assert_fold
 from tests.engine.lab import (
     Held,
     Lab,
+    Script,
     asking,
     call,
     conversation,
@@ -29,13 +30,13 @@ from tests.engine.lab import (
 )
 from threads.models import Message, Thread
 
-ECHO = [{"reply": [text("{{message_count}}: {{last_user}}")]}]
-HOLDING = [
+ECHO: Script = [{"reply": [text("{{message_count}}: {{last_user}}")]}]
+HOLDING: Script = [
     {"when": {"last_user": "hold", "has_tool_result": False}, "reply": [call("wait")]},
     {"when": {"has_tool_result": True}, "reply": [text("released")]},
     *ECHO,
 ]
-SLOW = [
+SLOW: Script = [
     {"when": {"last_user": "slow"}, "reply": [text("so slow " * 50, chunks=400, delay_ms=50)]},
     *ECHO,
 ]

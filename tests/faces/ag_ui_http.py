@@ -1,11 +1,22 @@
 """Speaking to the AG-UI routes through Django's test client."""
 
 from typing import Any
+from uuid import uuid4
 
 from tests.api.conftest import JsonClient
 from tests.faces.ag_ui_verify import Frame, frames_of, verify
 
 Json = dict[str, Any]
+
+
+class RunIds:
+    """Run ids of one test: the live channel of the process remembers those of earlier ones."""
+
+    def __init__(self) -> None:
+        self._scope = uuid4().hex[:8]
+
+    def __call__(self, name: str) -> str:
+        return f"{name}-{self._scope}"
 
 
 def user(message_id: str, text: str = "hello") -> Json:

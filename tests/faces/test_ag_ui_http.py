@@ -8,7 +8,7 @@ from runs.models import Run
 from tests.api.conftest import JsonClient, keyed
 from tests.api.native_stream import ECHO, calling
 from tests.engine_fixture import Engine
-from tests.faces.ag_ui_http import messages, post_run, run, text_of, user
+from tests.faces.ag_ui_http import RunIds, messages, post_run, run, text_of, user
 from threads.models import Message, Thread
 
 
@@ -25,23 +25,24 @@ def test_it_streams_with_the_usual_headers(engine: Engine, api: JsonClient) -> N
 )
 def test_it_runs_on_all_routes(engine: Engine, api: JsonClient, path: str) -> None:
     engine.agent("echo", ECHO)
-    body = {"threadId": "t", "runId": "r", "agentId": "echo", "messages": [user("u1", "hey")]}
+    body = {"threadId": "t", "agentId": "echo", "messages": [user("u1", "hey")]}
     api.post(path, body).getvalue()
     assert [each["content"] for each in messages(api, "t")] == ["hey", "hey"]
 
 
-def test_it_uses_the_run_id_of_the_client(engine: Engine, api: JsonClient) -> None:
+def test_it_uses_the_run_id_of_the_client(engine: Engine, api: JsonClient, run_id: RunIds) -> None:
     engine.agent("echo", ECHO)
-    run(api, "echo", user("u1"), threadId="t", runId="mine")
-    assert Run.objects.get(pk="mine").thread_id == "t"
+    run(api, "echo", user("u1"), threadId="t", runId=run_id("mine"))
+    assert Run.objects.get(pk=run_id("mine")).thread_id == "t"
 
 
-def test_it_maps_a_run_id_that_is_taken(engine: Engine, api: JsonClient) -> None:
+def test_it_maps_a_run_id_that_is_taken(engine: Engine, api: JsonClient, run_id: RunIds) -> None:
     engine.agent("echo", ECHO)
-    run(api, "echo", user("u1"), threadId="t1", runId="same")
-    frames = run(api, "echo", user("u2"), threadId="t2", runId="same")
-    assert frames[0]["runId"] == "same"
-    assert Run.objects.get(thread_id="t2").pk != "same"
+    same = run_id("same")
+    run(api, "echo", user("u1"), threadId="t1", runId=same)
+    frames = run(api, "echo", user("u2"), threadId="t2", runId=same)
+    assert frames[0]["runId"] == same
+    assert Run.objects.get(thread_id="t2").pk != same
 
 
 def test_it_echoes_a_run_id_that_cannot_be_one_of_ours(engine: Engine, api: JsonClient) -> None:
@@ -49,10 +50,10 @@ def test_it_echoes_a_run_id_that_cannot_be_one_of_ours(engine: Engine, api: Json
     assert run(api, "echo", user("u1"), runId="a/b")[-1]["runId"] == "a/b"
 
 
-def test_it_plays_the_same_request_again(engine: Engine, api: JsonClient) -> None:
+def test_it_plays_the_same_request_again(engine: Engine, api: JsonClient, run_id: RunIds) -> None:
     engine.agent("echo", ECHO)
-    first = run(api, "echo", user("u1"), threadId="t", runId="r")
-    assert run(api, "echo", user("u1"), threadId="t", runId="r") == first
+    first = run(api, "echo", user("u1"), threadId="t", runId=run_id("r"))
+    assert run(api, "echo", user("u1"), threadId="t", runId=run_id("r")) == first
     assert Run.objects.count() == 1
 
 
@@ -166,7 +167,7 @@ def test_it_shows_the_state_to_a_client_that_has_none(engine: Engine, api: JsonC
         ({"threadId": "a/b", "messages": [user("u1")]}, 400),
         ({"messages": [user("u1")], "tools": [{"name": "bad name!"}]}, 400),
         ({"messages": [user("u1")], "resume": "yes"}, 400),
-        ({"messages": [user("u1")], "agentId": "nobody"}, 404),
+        ({"messages": [user("u1")], "agentId": "nobody"}, 400),
         ([], 422),
     ],
 )
@@ -221,11 +222,13 @@ def test_it_hides_threads_of_others(engine: Engine, api: JsonClient) -> None:
     assert len(messages(api, "t")) == 2
 
 
-def test_it_does_not_play_the_runs_of_others(engine: Engine, api: JsonClient) -> None:
+def test_it_does_not_play_the_runs_of_others(
+    engine: Engine, api: JsonClient, run_id: RunIds
+) -> None:
     engine.agent("echo", ECHO)
-    run(api, "echo", user("u1", "secret"), threadId="t", runId="r")
+    run(api, "echo", user("u1", "secret"), threadId="t", runId=run_id("r"))
     stranger = keyed("read", "run", resource_id="theirs")
-    frames = run(stranger, "echo", user("u1", "mine"), threadId="other", runId="r")
+    frames = run(stranger, "echo", user("u1", "mine"), threadId="other", runId=run_id("r"))
     assert text_of(frames) == "mine"
 
 

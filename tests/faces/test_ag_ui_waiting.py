@@ -1,5 +1,6 @@
 """Runs that wait for people or for tools of the client, and the requests that answer them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from runs.models import Run, ToolCall
 from tests.api.conftest import JsonClient
 from tests.api.native_stream import calling
 from tests.engine_fixture import Engine
-from tests.faces.ag_ui_http import interrupts, messages, resolved, run, text_of, user
+from tests.faces.ag_ui_http import RunIds, interrupts, messages, resolved, run, text_of, user
 from tests.faces.ag_ui_verify import Frame
 
 PERMISSION = {"default_behavior": "allow", "rules": [{"tool": "erase", "behavior": "ask"}]}
@@ -32,12 +33,32 @@ def erased(engine: Engine) -> list[str]:
     return paths
 
 
+@pytest.fixture(autouse=True)
+def _ids(run_id: RunIds) -> Iterator[None]:
+    _SCOPE.append(run_id)
+    yield
+    _SCOPE.pop()
+
+
+_SCOPE: list[RunIds] = []
+
+
+def first_id() -> str:
+    return _SCOPE[-1]("r1")
+
+
+def second_id() -> str:
+    return _SCOPE[-1]("r2")
+
+
 def ask(api: JsonClient, **body: Any) -> list[Frame]:
-    return run(api, "eraser", user("u1"), threadId="t", runId="r1", **body)
+    return run(api, "eraser", user("u1"), threadId="t", runId=first_id(), **body)
 
 
-def answer(api: JsonClient, entry: Any, run_id: str = "r2", **body: Any) -> list[Frame]:
-    return run(api, "eraser", user("u1"), threadId="t", runId=run_id, resume=[entry], **body)
+def answer(api: JsonClient, entry: Any, run_id: str = "", **body: Any) -> list[Frame]:
+    return run(
+        api, "eraser", user("u1"), threadId="t", runId=run_id or second_id(), resume=[entry], **body
+    )
 
 
 def error_code(frames: list[Frame]) -> str:
@@ -51,9 +72,9 @@ def test_it_runs_what_was_approved(erased: list[str], api: JsonClient) -> None:
     (ticket,) = interrupts(ask(api))
     frames = answer(api, resolved(ticket, approved=True))
     assert erased == ["a.txt"]
-    assert frames[0]["runId"] == frames[-1]["runId"] == "r2"
-    assert text_of(frames) == "It said a.txt is gone."
-    assert Run.objects.get().pk == "r1"
+    assert frames[0]["runId"] == frames[-1]["runId"] == second_id()
+    assert text_of(frames) == 'It said "a.txt is gone".'
+    assert Run.objects.get().pk == first_id()
 
 
 def test_it_runs_with_edited_arguments(erased: list[str], api: JsonClient) -> None:
@@ -102,7 +123,7 @@ def test_it_bears_the_same_answer_twice(erased: list[str], api: JsonClient) -> N
 def test_it_refuses_another_answer(erased: list[str], api: JsonClient) -> None:
     (ticket,) = interrupts(ask(api))
     answer(api, resolved(ticket, approved=True))
-    frames = answer(api, resolved(ticket, approved=False), "r3")
+    frames = answer(api, resolved(ticket, approved=False), "another")
     assert error_code(frames) == "already_decided"
 
 
@@ -149,7 +170,7 @@ def test_it_refuses_input_without_an_answer(erased: list[str], api: JsonClient) 
     ask(api)
     frames = run(api, "eraser", user("u2"), threadId="t")
     assert error_code(frames) == "interrupt_pending"
-    assert [each["id"] for each in messages(api, "t")][0] == "u1"
+    assert [each["role"] for each in messages(api, "t")] == ["user", "assistant"]
 
 
 def test_it_wants_an_answer_to_every_interrupt(engine: Engine, api: JsonClient) -> None:
@@ -198,7 +219,7 @@ def call_id(engine: Engine, api: JsonClient) -> str:
         {"reply": [{"client_tool": "first"}]},
     ]
     engine.agent("picker", script)
-    frames = run(api, "picker", user("u1"), threadId="t", runId="r1", tools=PICK)
+    frames = run(api, "picker", user("u1"), threadId="t", runId=first_id(), tools=PICK)
     (pending,) = frames[-1]["outcome"]["pendingToolCallIds"]
     return str(pending)
 
@@ -210,7 +231,7 @@ def result(call_id: str, content: Any = "red", **members: Any) -> dict[str, Any]
 
 
 def test_it_goes_on_with_the_clients_result(call_id: str, api: JsonClient) -> None:
-    frames = run(api, "picker", user("u1"), result(call_id), threadId="t", runId="r2")
+    frames = run(api, "picker", user("u1"), result(call_id), threadId="t", runId=second_id())
     assert text_of(frames) == "You chose red."
     assert messages(api, "t")[2] == result(call_id)
 
@@ -222,8 +243,8 @@ def test_it_shows_the_model_the_very_text_of_the_client(call_id: str, api: JsonC
 
 def test_it_bears_the_same_result_twice(call_id: str, api: JsonClient) -> None:
     sent = (user("u1"), result(call_id))
-    first = run(api, "picker", *sent, threadId="t", runId="r2")
-    assert run(api, "picker", *sent, threadId="t", runId="r2") == first
+    first = run(api, "picker", *sent, threadId="t", runId=second_id())
+    assert run(api, "picker", *sent, threadId="t", runId=second_id()) == first
 
 
 def test_it_reads_a_result_that_came_as_parts(call_id: str, api: JsonClient) -> None:
@@ -233,7 +254,7 @@ def test_it_reads_a_result_that_came_as_parts(call_id: str, api: JsonClient) -> 
 
 def test_it_tells_the_model_that_the_client_failed(call_id: str, api: JsonClient) -> None:
     failed = result(call_id, "", error="no screen")
-    assert text_of(run(api, "picker", failed, threadId="t")) == "You chose no screen."
+    assert "no screen" in text_of(run(api, "picker", failed, threadId="t"))
 
 
 def test_it_ignores_results_of_other_calls(call_id: str, api: JsonClient) -> None:

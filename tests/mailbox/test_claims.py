@@ -122,7 +122,7 @@ def test_it_renews_a_lease_and_says_who_was_asked_to_stop() -> None:
     Run.objects.filter(pk=second.run.pk).update(cancel_requested=Run.Cancel.CANCEL)
     held = {each.job.pk: each.token for each in (first, second)}
     assert claims.renew(claims=held) == (set(), {second.job.pk})
-    assert Job.objects.get(pk=first.job.pk).lease_until > now()
+    assert Job.objects.filter(pk=first.job.pk, lease_until__gt=now()).exists()
 
 
 def test_it_gives_a_job_back_without_counting_a_failure() -> None:
@@ -196,7 +196,7 @@ def test_it_asks_the_database_the_same_whatever_the_backlog() -> None:
         queue.enqueue(f"many{index}", resource_id="many")
     assert queries_of(3) == few
     assert queries_of(16) == few
-    assert few <= 8
+    assert few <= 9
 
 
 def test_it_asks_next_to_nothing_when_idle() -> None:

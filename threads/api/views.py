@@ -15,6 +15,7 @@ from agentserver.core.api.operation import operation
 from agentserver.core.api.views import ApiView
 from agentserver.core.errors import BadRequest
 from threads.access import get_thread_for
+from threads.api import examples
 from threads.api.wire import (
     MessageList,
     MessageListQuery,
@@ -44,7 +45,7 @@ def thread_filter(query: ThreadListQuery) -> ThreadFilter:
 class ThreadsView(ApiView):
     tag = "threads"
 
-    @operation("List thread ids", answers={200: ThreadList})
+    @operation("List thread ids", answers={200: ThreadList}, examples={200: examples.THREAD_LIST})
     def get(self, request: Request, query: ThreadListQuery) -> HttpResponse:
         """The most recently updated first."""
         page = page_of_threads(
@@ -61,7 +62,12 @@ class ThreadsView(ApiView):
             }
         )
 
-    @operation("Create a thread", answers={201: ThreadBody}, empty_body=True)
+    @operation(
+        "Create a thread",
+        answers={201: ThreadBody},
+        empty_body=True,
+        examples={"body": examples.CREATE, 201: examples.THREAD},
+    )
     def post(self, request: Request, body: ThreadCreate) -> HttpResponse:
         """Each call makes a new thread."""
         title, custom = body.merged()
@@ -82,11 +88,18 @@ class ThreadView(ApiView):
         """What an answer shows; a subclass may add members."""
         return thread_body(thread)
 
-    @operation("Get a thread", answers={200: ThreadBody}, errors=(404,))
+    @operation(
+        "Get a thread", answers={200: ThreadBody}, errors=(404,), examples={200: examples.THREAD}
+    )
     def get(self, request: Request, thread_id: str) -> HttpResponse:
         return json_answer(self.present(get_thread_for(principal_of(request), thread_id)))
 
-    @operation("Change a thread", answers={200: ThreadBody}, errors=(404,))
+    @operation(
+        "Change a thread",
+        answers={200: ThreadBody},
+        errors=(404,),
+        examples={"body": examples.CHANGE, 200: examples.CHANGED},
+    )
     def patch(self, request: Request, thread_id: str, body: ThreadPatch) -> HttpResponse:
         """Merges `custom` at its top level; `{}` only moves `updated_at`."""
         thread = update_thread(
@@ -116,7 +129,12 @@ def _changes(body: ThreadPatch) -> ThreadChanges:
 class ThreadMessagesView(ApiView):
     tag = "threads"
 
-    @operation("List the messages of a thread", answers={200: MessageList}, errors=(404,))
+    @operation(
+        "List the messages of a thread",
+        answers={200: MessageList},
+        errors=(404,),
+        examples={200: examples.MESSAGE_LIST},
+    )
     def get(self, request: Request, thread_id: str, query: MessageListQuery) -> HttpResponse:
         """In the order they were appended. Internal messages are hidden unless asked for."""
         thread = get_thread_for(principal_of(request), thread_id)

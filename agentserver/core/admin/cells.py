@@ -67,7 +67,9 @@ def money(usd: Decimal | None) -> str:
     """US dollars; small amounts keep the digits that make them different from nothing."""
     if usd is None:
         return NOTHING
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.6f}".rstrip("0")
+    if usd >= 1 or usd == 0:
+        return f"${usd:,.2f}"
+    return f"${usd:.4f}" if usd >= Decimal("0.01") else f"${usd:.6f}".rstrip("0")
 
 
 def tokens(row: Any) -> str:

@@ -14,7 +14,7 @@ the wire model. A handler that parses by itself names the models with ``body=``/
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, get_type_hints
 
 from django.http.response import HttpResponseBase
@@ -39,6 +39,10 @@ class Raw:
     description: str
 
 
+class Several(dict[str, Any]):
+    """Examples by their names, where one does not say it all."""
+
+
 # A wire model or any type pydantic knows, None for no body, or several for one status.
 Answer = Any
 Handler = Callable[..., HttpResponseBase]
@@ -55,6 +59,8 @@ class Operation:
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     empty_body: bool
+    headers: tuple[str, ...] = ()
+    examples: Mapping[str | int, Any] = field(default_factory=dict)
 
 
 class Parsing(Protocol):
@@ -72,11 +78,17 @@ def operation(
     body: Any = None,
     query: Any = None,
     empty_body: bool = False,
+    headers: tuple[str, ...] = (),
+    examples: Mapping[str | int, Any] | None = None,
 ) -> Callable[[Handler], Handler]:
     """``scope`` defaults to ``read`` for GET and ``run`` for the rest; ``public`` needs no caller.
 
     ``errors`` adds statuses to those that follow from the rest: 400, 401, 403, and with a body 413,
-    415, 422. ``empty_body`` lets a request without any bytes stand for ``{}``.
+    415, 422. ``empty_body`` lets a request without any bytes stand for ``{}``. ``headers`` names
+    request headers that count (`docs_parameters.HEADERS` describes them).
+
+    ``examples`` maps ``"body"`` and statuses to a value, or to `Several` named ones; that of a
+    stream is its text.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -90,6 +102,8 @@ def operation(
             body=hints.get("body", body),
             query=hints.get("query", query),
             empty_body=empty_body,
+            headers=headers,
+            examples=examples or {},
         )
         return _filled(handler, described, filled=frozenset(hints))
 

@@ -1,7 +1,7 @@
 """OpenAPI from `Operation` records: drf-spectacular's generator, our sources."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +11,18 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 from pydantic import BaseModel, TypeAdapter
 
+from agentserver.core.api.docs_parameters import HEADERS, PATH, RETRY_AFTER
 from agentserver.core.api.errors import ErrorBody
-from agentserver.core.api.operation import EventStream, Operation, Raw, operation_of
+from agentserver.core.api.operation import (
+    EventStream,
+    Operation,
+    Raw,
+    Several,
+    operation_of,
+)
 
 Schema = dict[str, Any]
+_VARIABLE = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{model}"
 
 
@@ -58,7 +66,12 @@ class ApiSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         query = self.operation.query
-        return list(self._query_parameters(query)) if query else []
+        path = [name for name in _VARIABLE.findall(self.path) if name in PATH]
+        return [
+            *(_parameter(name, PATH[name], OpenApiParameter.PATH) for name in path),
+            *(self._query_parameters(query) if query else ()),
+            *(_parameter(name, HEADERS[name], "header") for name in self.operation.headers),
+        ]
 
     def _query_parameters(self, query: type[BaseModel]) -> Iterator[OpenApiParameter]:
         schema = query.model_json_schema(ref_template=_REF)
@@ -74,6 +87,7 @@ class ApiSchema(AutoSchema):
         if described.body is None:
             return None
         content = {"application/json": {"schema": self.schema_of(described.body)}}
+        content["application/json"] |= _examples(described.examples, "body")
         return {"content": content, "required": not described.empty_body}
 
     def _get_response_bodies(self, direction: str = "response") -> Schema:
@@ -87,6 +101,8 @@ class ApiSchema(AutoSchema):
                 "description": HTTPStatus(status).phrase,
                 "content": {"application/json": error},
             }
+            if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+                answers[str(status)]["headers"] = RETRY_AFTER
         return answers
 
     def _error_statuses(self) -> set[int]:
@@ -95,7 +111,7 @@ class ApiSchema(AutoSchema):
         if described.body or described.query or "{" in self.path:
             statuses.add(400)
         if described.scope is not None:
-            statuses |= {401, 403}
+            statuses |= {401, 403, 429}
         if described.body is not None:
             statuses |= {413, 415, 422}
         return statuses
@@ -109,6 +125,8 @@ class ApiSchema(AutoSchema):
                 described["description"] = alternative.description
             if alternative is not None:
                 content |= self._content(alternative)
+        for described_content in content.values():
+            described_content |= _examples(self.operation.examples, status)
         return {**described, "content": content} if content else described
 
     def _content(self, answer: Any) -> Schema:
@@ -134,6 +152,27 @@ class ApiSchema(AutoSchema):
     def _register_all(self, schemas: dict[str, Schema]) -> None:
         for name, schema in schemas.items():
             _register(self.registry, name, schema)
+
+
+def _parameter(name: str, facts: Schema, location: Any) -> OpenApiParameter:
+    shape: Schema = {"type": "string"}
+    if "example" in facts:
+        shape["examples"] = [facts["example"]]
+    return OpenApiParameter(
+        name,
+        type=shape,
+        location=location,
+        required=location == OpenApiParameter.PATH,
+        description=facts["description"],
+    )
+
+
+def _examples(given: Mapping[str | int, Any], key: str | int) -> Schema:
+    if key not in given:
+        return {}
+    value = given[key]
+    named = value if isinstance(value, Several) else {"example": value}
+    return {"examples": {name: {"value": each} for name, each in named.items()}}
 
 
 def _register(registry: ComponentRegistry, name: str, schema: Schema) -> Schema:

@@ -13,6 +13,7 @@ from agentserver.core.api.operation import EventStream, operation
 from agentserver.core.api.views import ApiView
 from agentserver.core.errors import NotFound
 from agentserver.core.sse import EventStreamResponse
+from agentserver.protocols.ag_ui import examples
 from agentserver.protocols.ag_ui.decode import decode
 from agentserver.protocols.ag_ui.listing import messages_of
 from agentserver.protocols.ag_ui.stream import run_stream
@@ -39,7 +40,12 @@ class AgUiView(ApiView):
 class RunView(AgUiView):
     """Subclasses take thread or agent from the path."""
 
-    @operation("Run an agent", answers={200: EVENTS}, errors=(404, 409))
+    @operation(
+        "Run an agent",
+        answers={200: EVENTS},
+        errors=(404, 409),
+        examples={"body": examples.RUN_INPUT_WITH_AGENT, 200: examples.EVENT_STREAM},
+    )
     def post(self, request: Request, body: RunAgentBody) -> HttpResponseBase:
         """Takes a RunAgentInput and streams what comes of it. Messages that the thread already has
         are recognised by their ids; tool messages and `resume` continue a run that waits."""
@@ -64,21 +70,36 @@ class RunView(AgUiView):
 
 
 class ThreadRunView(RunView):
-    @operation("Run an agent on a thread", answers={200: EVENTS}, errors=(404, 409))
+    @operation(
+        "Run an agent on a thread",
+        answers={200: EVENTS},
+        errors=(404, 409),
+        examples={"body": examples.RUN_INPUT_WITH_AGENT, 200: examples.EVENT_STREAM},
+    )
     def post(self, request: Request, thread_id: str, body: RunAgentBody) -> HttpResponseBase:
         """As `/v1/ag-ui/run`; the thread of the path goes before that of the body."""
         return self.stream(request, body, thread_id=thread_id)
 
 
 class AgentRunView(RunView):
-    @operation("Run a certain agent", answers={200: EVENTS}, errors=(404, 409))
+    @operation(
+        "Run a certain agent",
+        answers={200: EVENTS},
+        errors=(404, 409),
+        examples={"body": examples.RUN_INPUT, 200: examples.EVENT_STREAM},
+    )
     def post(self, request: Request, agent_id: str, body: RunAgentBody) -> HttpResponseBase:
         """As `/v1/ag-ui/run`; the agent of the path goes before that of the body."""
         return self.stream(request, body, agent_id=agent_id)
 
 
 class InterruptView(AgUiView):
-    @operation("Stop a thread", answers={202: AgUiInterrupted}, errors=(404,))
+    @operation(
+        "Stop a thread",
+        answers={202: AgUiInterrupted},
+        errors=(404,),
+        examples={202: examples.INTERRUPTED},
+    )
     def post(self, request: Request, thread_id: str) -> HttpResponse:
         """Drops every queued run and cancels the active or waiting one. 404 when there was none."""
         stopped = interrupt_thread(principal=principal_of(request), thread_id=thread_id)
@@ -91,7 +112,11 @@ class InterruptView(AgUiView):
 
 
 class MessagesView(AgUiView):
-    @operation("List the messages of a thread", answers={200: AgUiMessageList})
+    @operation(
+        "List the messages of a thread",
+        answers={200: AgUiMessageList},
+        examples={200: examples.MESSAGES},
+    )
     def get(self, request: Request, id: str, query: MessageListQuery) -> HttpResponse:
         """As AG-UI messages that a client can load. A thread that does not exist has none."""
         try:

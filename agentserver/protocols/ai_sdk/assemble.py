@@ -95,11 +95,10 @@ class Assembly:
         self._open.clear()
 
     def block_start(self, chunk: Chunk) -> None:
-        part: Part = {
-            "type": chunk["type"].removesuffix("-start"),
-            "text": "",
-            "state": "streaming",
-        }
+        kind = chunk["type"].removesuffix("-start")
+        part: Part = {"type": kind, "text": "", "state": "streaming"}
+        if kind == "reasoning":
+            part["id"] = chunk["id"]
         self._open[chunk["id"]] = part
         self.parts.append(part)
 

@@ -137,26 +137,22 @@ def _half_answers(thread: Thread, *, known: set[str]) -> list[Entry]:
     ]
 
 
-def _standing(thread: Thread) -> Iterator[Row]:
+def _standing(thread: Thread) -> list[Row]:
     """Of the runs that answered the same message, the last; none where the message is gone."""
-    inputs = Message.objects.filter(thread=thread, role__in=["user", "system"])
-    roles: dict[str, set[str]] = defaultdict(set)
-    for run_id, role in inputs.values_list("run_id", "role"):
-        roles[run_id].add(role)
-    current: Row | None = None
-    began = Run.objects.filter(thread=thread, turn__isnull=False).order_by("turn")
-    runs: Iterable[Any] = began.values("pk", "turn", "status", "input_from_seq")
-    for run in runs:
-        if "user" in roles[run["pk"]]:
-            yield from [current] if current else []
-            current = run
-        elif run["input_from_seq"] is None or roles[run["pk"]]:
-            # Nothing was asked anew: it answers what the run before it answered.
-            current = current and run
-        else:
-            yield from [current] if current else []
-            current = None
-    yield from [current] if current else []
+    inputs = Message.objects.filter(thread=thread, role__in=["user", "system"]).order_by("seq")
+    asked: dict[int, int] = {}
+    message = 0
+    for seq, visibility in inputs.values_list("seq", "visibility"):
+        # What only the model was told belongs to the message before it.
+        message = message if visibility == Message.Visibility.INTERNAL else seq
+        asked[seq] = message
+    latest: dict[int, Row] = {}
+    runs = Run.objects.filter(thread=thread, turn__isnull=False).order_by("turn")
+    found: Iterable[Any] = runs.values("pk", "turn", "status", "input_to_seq")
+    for run in found:
+        if run["input_to_seq"] in asked:
+            latest[asked[run["input_to_seq"]]] = run
+    return list(latest.values())
 
 
 # --- making them ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from agentserver.core.api.operation import EventStream, operation
 from agentserver.core.api.paging import Page
 from agentserver.core.api.views import ApiView
 from agentserver.core.errors import NotFound
+from agentserver.protocols.ai_sdk import examples
 from agentserver.protocols.ai_sdk.files import MAX_BODY_BYTES
 from agentserver.protocols.ai_sdk.listing import UIMessage, page_of_ui_messages
 from agentserver.protocols.ai_sdk.streams import stream
@@ -53,7 +54,12 @@ class _TurnView(_AiSdkView):
 
 
 class ChatView(_TurnView):
-    @operation("Post a chat request", answers={200: CHUNKS}, errors=(404, 409))
+    @operation(
+        "Post a chat request",
+        answers={200: CHUNKS},
+        errors=(404, 409),
+        examples={"body": examples.CHAT_WITH_AGENT, 200: examples.CHUNK_STREAM},
+    )
     def post(self, request: Request, body: ChatRequest) -> HttpResponseBase:
         """What `useChat` posts: a new message, an edit, a regeneration, or answers to tool calls.
 
@@ -64,21 +70,35 @@ class ChatView(_TurnView):
 
 
 class ThreadRunsView(_TurnView):
-    @operation("Post a chat request to a thread", answers={200: CHUNKS}, errors=(404, 409))
+    @operation(
+        "Post a chat request to a thread",
+        answers={200: CHUNKS},
+        errors=(404, 409),
+        examples={"body": examples.CHAT_WITH_AGENT, 200: examples.CHUNK_STREAM},
+    )
     def post(self, request: Request, body: ChatRequest, thread_id: str) -> HttpResponseBase:
         """As `/chat`; the thread of the path counts. An unknown id makes the thread."""
         return self.take(request, body, thread_id=thread_id)
 
 
 class AgentRunsView(_TurnView):
-    @operation("Post a chat request to an agent", answers={200: CHUNKS}, errors=(404, 409))
+    @operation(
+        "Post a chat request to an agent",
+        answers={200: CHUNKS},
+        errors=(404, 409),
+        examples={"body": examples.CHAT, 200: examples.CHUNK_STREAM},
+    )
     def post(self, request: Request, body: ChatRequest, agent_id: str) -> HttpResponseBase:
         """As `/chat`; the agent of the path counts."""
         return self.take(request, body, agent_id=agent_id)
 
 
 class StreamView(_AiSdkView):
-    @operation("Resume the message being written", answers={200: CHUNKS, 204: None})
+    @operation(
+        "Resume the message being written",
+        answers={200: CHUNKS, 204: None},
+        examples={200: examples.CHUNK_STREAM},
+    )
     def get(self, request: Request, thread_id: str) -> HttpResponseBase:
         """The whole message from its start, then what follows. 204 when nothing is being written:
         the thread is idle, waits for an answer, or is unknown."""
@@ -87,7 +107,11 @@ class StreamView(_AiSdkView):
 
 
 class ThreadMessagesView(_AiSdkView):
-    @operation("List the UI messages of a thread", answers={200: UIMessageList})
+    @operation(
+        "List the UI messages of a thread",
+        answers={200: UIMessageList},
+        examples={200: examples.UI_MESSAGES},
+    )
     def get(self, request: Request, thread_id: str, query: UIMessageQuery) -> HttpResponse:
         """In reading order, without the message being written. An unknown thread has none."""
         principal = principal_of(request)
@@ -106,7 +130,12 @@ class ThreadMessagesView(_AiSdkView):
 
 
 class ThreadCancelView(_AiSdkView):
-    @operation("Cancel the run of a chat", answers={202: ChatCancelled}, errors=(404,))
+    @operation(
+        "Cancel the run of a chat",
+        answers={202: ChatCancelled},
+        errors=(404,),
+        examples={202: examples.CANCELLED},
+    )
     def post(self, request: Request, thread_id: str) -> HttpResponse:
         """The active run, else the next queued one; its stream ends with `abort`. Any body is
         ignored."""
@@ -115,7 +144,12 @@ class ThreadCancelView(_AiSdkView):
 
 
 class ThreadInterruptView(_AiSdkView):
-    @operation("Stop a chat", answers={202: ChatInterrupted}, errors=(404,))
+    @operation(
+        "Stop a chat",
+        answers={202: ChatInterrupted},
+        errors=(404,),
+        examples={202: examples.INTERRUPTED},
+    )
     def post(self, request: Request, thread_id: str) -> HttpResponse:
         """Drops what is queued and cancels the active run. Any body is ignored."""
         stopped = services.interrupt_thread(principal=principal_of(request), thread_id=thread_id)

@@ -7,10 +7,11 @@ from rest_framework.request import Request
 
 from agentserver.access.identity import principal_of
 from agentserver.core.api.answers import json_answer
-from agentserver.core.api.operation import operation
+from agentserver.core.api.operation import Several, operation
 from agentserver.core.api.views import ApiView
 from agentserver.core.errors import NotFound
 from runs.access import run_not_found
+from runs.api import examples
 from runs.api.answers import RunDecided, ThreadDecided
 from runs.api.wire import DecisionBody, DecisionRequest
 from runs.services import submit_decisions
@@ -42,6 +43,7 @@ class RunDecisionView(_DecisionView):
         answers={202: RunDecided},
         errors=(404, 409),
         body=DecisionRequest,
+        examples={"body": Several(examples.DECISIONS), 202: examples.RUN_DECIDED},
     )
     def post(self, request: Request, run_id: str) -> HttpResponse:
         """Repeating a decision is harmless; another one than before is 409."""
@@ -55,6 +57,7 @@ class ThreadDecisionView(_DecisionView):
         answers={202: ThreadDecided},
         errors=(404, 409),
         body=DecisionRequest,
+        examples={"body": Several(examples.DECISIONS), 202: examples.THREAD_DECIDED},
     )
     def post(self, request: Request, thread_id: str) -> HttpResponse:
         """Repeating a decision is harmless; another one than before is 409."""

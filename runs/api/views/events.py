@@ -10,6 +10,7 @@ from agentserver.core.api.operation import EventStream, operation
 from agentserver.core.api.views import ApiView
 from agentserver.core.sse import EventStreamResponse
 from runs.access import get_run_for
+from runs.api import examples
 from runs.api.answers import EventEntry, EventList
 from runs.api.entries import EventPage, page_of_run, page_of_thread
 from runs.api.streams import relayed, run_entries, thread_entries
@@ -39,7 +40,12 @@ def _asked_start(request: Request, query: EventStreamQuery) -> str:
 class RunEventsView(ApiView):
     tag = "events"
 
-    @operation("List the events of a run", answers={200: EventList}, errors=(404, 410))
+    @operation(
+        "List the events of a run",
+        answers={200: EventList},
+        errors=(404, 410),
+        examples={200: examples.EVENT_LIST},
+    )
     def get(self, request: Request, run_id: str, query: EventListQuery) -> HttpResponse:
         """Committed events from the beginning, or behind `cursor`."""
         run = get_run_for(principal_of(request), run_id)
@@ -50,7 +56,12 @@ class RunEventsView(ApiView):
 class RunEventStreamView(ApiView):
     tag = "events"
 
-    @operation("Follow the events of a run", answers={200: ENTRY_STREAM}, errors=(404, 410))
+    @operation(
+        "Follow the events of a run",
+        answers={200: ENTRY_STREAM},
+        errors=(404, 410),
+        headers=("Last-Event-ID",),
+    )
     def get(self, request: Request, run_id: str, query: EventStreamQuery) -> HttpResponseBase:
         """From `cursor`, else from the `Last-Event-ID` header, else from now, to the run's end."""
         run = get_run_for(principal_of(request), run_id)
@@ -63,7 +74,12 @@ class RunEventStreamView(ApiView):
 class ThreadEventsView(ApiView):
     tag = "events"
 
-    @operation("List the events of a thread", answers={200: EventList}, errors=(404, 410))
+    @operation(
+        "List the events of a thread",
+        answers={200: EventList},
+        errors=(404, 410),
+        examples={200: examples.EVENT_LIST},
+    )
     def get(self, request: Request, thread_id: str, query: EventListQuery) -> HttpResponse:
         """Committed events of all its runs, from the beginning or behind `cursor`."""
         thread = get_thread_for(principal_of(request), thread_id)
@@ -74,7 +90,12 @@ class ThreadEventsView(ApiView):
 class ThreadEventStreamView(ApiView):
     tag = "events"
 
-    @operation("Follow the events of a thread", answers={200: ENTRY_STREAM}, errors=(404, 410))
+    @operation(
+        "Follow the events of a thread",
+        answers={200: ENTRY_STREAM},
+        errors=(404, 410),
+        headers=("Last-Event-ID",),
+    )
     def get(self, request: Request, thread_id: str, query: EventStreamQuery) -> HttpResponseBase:
         """From `cursor`, else from the `Last-Event-ID` header, else from now; open between runs."""
         thread = get_thread_for(principal_of(request), thread_id)

@@ -12,6 +12,7 @@ from agentserver.core.api.views import ApiView
 from agentserver.core.exact_json import dumps
 from agentserver.core.ids import new_id
 from runs.access import get_run_for
+from runs.api import examples
 from runs.api.answers import InputsAccepted, JobList, MailboxAccepted, MessagesAccepted
 from runs.api.idempotency import idempotency_key
 from runs.api.records import job_record
@@ -37,6 +38,8 @@ class ThreadMessagesView(thread_views.ThreadMessagesView):
         "Submit messages as a background run",
         answers={202: MessagesAccepted},
         errors=(404, 409),
+        headers=("Idempotency-Key",),
+        examples={"body": examples.SUBMIT, 202: examples.ACCEPTED},
     )
     def post(self, request: Request, thread_id: str, body: MessagesCreate) -> HttpResponse:
         """The thread must exist. What is under way is left alone unless `mode` says otherwise.
@@ -67,7 +70,11 @@ class RunInputsView(ApiView):
     tag = "runs"
 
     @operation(
-        "Submit messages to a run's thread", answers={202: InputsAccepted}, errors=(404, 409)
+        "Submit messages to a run's thread",
+        answers={202: InputsAccepted},
+        errors=(404, 409),
+        headers=("Idempotency-Key",),
+        examples={"body": examples.INPUTS, 202: examples.INPUTS_ACCEPTED},
     )
     def post(self, request: Request, run_id: str, body: InputsCreate) -> HttpResponse:
         """Becomes a new run of the same agent; with mode `steer` it joins the run under way."""
@@ -98,7 +105,9 @@ class RunInputsView(ApiView):
 class ThreadMailboxView(ApiView):
     tag = "mailbox"
 
-    @operation("List the jobs of a thread", answers={200: JobList})
+    @operation(
+        "List the jobs of a thread", answers={200: JobList}, examples={200: examples.JOB_LIST}
+    )
     def get(self, request: Request, thread_id: str, query: JobListQuery) -> HttpResponse:
         """The most urgent first. A thread that does not exist has none."""
         page = page_of_jobs(
@@ -118,7 +127,13 @@ class ThreadMailboxView(ApiView):
             }
         )
 
-    @operation("Push a payload to a thread", answers={201: MailboxAccepted}, errors=(404, 409))
+    @operation(
+        "Push a payload to a thread",
+        answers={201: MailboxAccepted},
+        errors=(404, 409),
+        headers=("Idempotency-Key",),
+        examples={"body": examples.PUSH, 201: examples.PUSHED},
+    )
     def post(self, request: Request, thread_id: str, body: MailboxPush) -> HttpResponse:
         """Becomes a user message for the thread's latest agent; the thread need not exist."""
         message = NewMessage(id=new_id(), role="user", content=[text_block(_text(body.payload))])

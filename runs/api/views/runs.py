@@ -14,6 +14,7 @@ from agentserver.core.ids import new_id, optional_id
 from agentserver.core.sse import EventStreamResponse
 from runs import services
 from runs.access import get_run_for, run_not_found
+from runs.api import examples
 from runs.api.answers import ActiveRun, NativeEvent, RunBody, RunList, RunStopped
 from runs.api.idempotency import idempotency_key
 from runs.api.records import run_record
@@ -40,12 +41,18 @@ def _page(principal: Principal, query: RunListQuery, thread_id: str | None) -> H
 class RunsView(ApiView):
     tag = "runs"
 
-    @operation("List runs", answers={200: RunList})
+    @operation("List runs", answers={200: RunList}, examples={200: examples.RUN_LIST})
     def get(self, request: Request, query: RunListQuery) -> HttpResponse:
         """The oldest first."""
         return _page(principal_of(request), query, None)
 
-    @operation("Start a run and stream it", answers={200: RUN_STREAM}, errors=(404, 409))
+    @operation(
+        "Start a run and stream it",
+        answers={200: RUN_STREAM},
+        errors=(404, 409),
+        headers=("Idempotency-Key",),
+        examples={"body": examples.START, 200: examples.STREAM},
+    )
     def post(self, request: Request, body: RunCreate, query: StreamQuery) -> HttpResponseBase:
         """Latest wins: what runs on the thread is cancelled and what waits there is dropped.
 
@@ -80,7 +87,7 @@ def _foreground(request: Request, body: RunCreate) -> services.Input:
 class RunView(ApiView):
     tag = "runs"
 
-    @operation("Get a run", answers={200: RunBody}, errors=(404,))
+    @operation("Get a run", answers={200: RunBody}, errors=(404,), examples={200: examples.RUN})
     def get(self, request: Request, run_id: str) -> HttpResponse:
         run = get_run_for(principal_of(request), run_id)
         return json_answer(run_record(view_of(run)))
@@ -89,7 +96,12 @@ class RunView(ApiView):
 class RunCancelView(ApiView):
     tag = "runs"
 
-    @operation("Cancel a run", answers={202: RunStopped}, errors=(404,))
+    @operation(
+        "Cancel a run",
+        answers={202: RunStopped},
+        errors=(404,),
+        examples={202: examples.RUN_STOPPED},
+    )
     def post(self, request: Request, run_id: str) -> HttpResponse:
         """Queued, running or waiting; 404 when it is done already. Any body is ignored."""
         services.cancel(
@@ -101,7 +113,9 @@ class RunCancelView(ApiView):
 class ThreadRunsView(ApiView):
     tag = "runs"
 
-    @operation("List the runs of a thread", answers={200: RunList})
+    @operation(
+        "List the runs of a thread", answers={200: RunList}, examples={200: examples.RUN_LIST}
+    )
     def get(self, request: Request, thread_id: str, query: RunListQuery) -> HttpResponse:
         """The oldest first. A thread that does not exist has none."""
         return _page(principal_of(request), query, thread_id)
@@ -110,7 +124,12 @@ class ThreadRunsView(ApiView):
 class LatestRunView(ApiView):
     tag = "runs"
 
-    @operation("Get the latest run of a thread", answers={200: RunBody}, errors=(404,))
+    @operation(
+        "Get the latest run of a thread",
+        answers={200: RunBody},
+        errors=(404,),
+        examples={200: examples.RUN},
+    )
     def get(self, request: Request, thread_id: str) -> HttpResponse:
         """The one that was updated last."""
         run = latest_run(principal=principal_of(request), thread_id=thread_id)
@@ -122,7 +141,11 @@ class LatestRunView(ApiView):
 class ActiveRunView(ApiView):
     tag = "runs"
 
-    @operation("Get the active run of a thread", answers={200: ActiveRun})
+    @operation(
+        "Get the active run of a thread",
+        answers={200: ActiveRun},
+        examples={200: {"active_run": None}},
+    )
     def get(self, request: Request, thread_id: str) -> HttpResponse:
         """The run that is executed or waits for decisions, else the oldest queued one, or null."""
         run = active_run(principal=principal_of(request), thread_id=thread_id)

@@ -12,10 +12,12 @@ from agentserver.core.api.operation import operation
 from agentserver.core.api.views import ApiView
 from agentserver.core.clock import to_ms
 from runs import services
+from runs.api import examples
 from runs.api.answers import SummaryList, ThreadInterrupted, ThreadStopped, ThreadWithRuns
 from runs.api.wire import DeleteQuery
 from runs.selectors import page_of_summaries, runs_of_thread
 from threads.access import get_thread_for
+from threads.api import examples as thread_examples
 from threads.api import views as thread_views
 from threads.api.views import thread_filter
 from threads.api.wire import ThreadListQuery, ThreadPatch, thread_body
@@ -26,7 +28,11 @@ from threads.services import thread_not_found
 class ThreadSummariesView(ApiView):
     tag = "threads"
 
-    @operation("List threads with their titles and agents", answers={200: SummaryList})
+    @operation(
+        "List threads with their titles and agents",
+        answers={200: SummaryList},
+        examples={200: examples.SUMMARY_LIST},
+    )
     def get(self, request: Request, query: ThreadListQuery) -> HttpResponse:
         """The most recently updated first; `agent_id` is that of the latest run."""
         page = page_of_summaries(
@@ -61,11 +67,22 @@ class ThreadView(thread_views.ThreadView):
     def present(self, thread: Thread) -> dict[str, Any]:
         return thread_body(thread) | _run_ids(thread)
 
-    @operation("Get a thread", answers={200: ThreadWithRuns}, errors=(404,))
+    @operation(
+        "Get a thread",
+        answers={200: ThreadWithRuns},
+        errors=(404,),
+        examples={200: examples.THREAD_WITH_RUNS},
+    )
     def get(self, request: Request, thread_id: str) -> HttpResponse:
         return json_answer(self.present(get_thread_for(principal_of(request), thread_id)))
 
-    @operation("Change a thread", answers={200: ThreadWithRuns}, errors=(404,), body=ThreadPatch)
+    @operation(
+        "Change a thread",
+        answers={200: ThreadWithRuns},
+        errors=(404,),
+        body=ThreadPatch,
+        examples={"body": thread_examples.CHANGE, 200: thread_examples.CHANGED},
+    )
     def patch(self, request: Request, thread_id: str) -> HttpResponseBase:
         """Merges `custom` at its top level; `{}` only moves `updated_at`."""
         return super().patch(request, thread_id)
@@ -102,7 +119,12 @@ class ThreadMetadataView(ThreadView):
 class ThreadCancelView(ApiView):
     tag = "threads"
 
-    @operation("Cancel one run of a thread", answers={202: ThreadStopped}, errors=(404,))
+    @operation(
+        "Cancel one run of a thread",
+        answers={202: ThreadStopped},
+        errors=(404,),
+        examples={202: examples.THREAD_STOPPED},
+    )
     def post(self, request: Request, thread_id: str) -> HttpResponse:
         """The active run, else the next queued one. The queue goes on. Any body is ignored."""
         services.cancel(
@@ -116,7 +138,12 @@ class ThreadCancelView(ApiView):
 class ThreadInterruptView(ApiView):
     tag = "threads"
 
-    @operation("Stop a thread", answers={202: ThreadInterrupted}, errors=(404,))
+    @operation(
+        "Stop a thread",
+        answers={202: ThreadInterrupted},
+        errors=(404,),
+        examples={202: examples.THREAD_INTERRUPTED},
+    )
     def post(self, request: Request, thread_id: str) -> HttpResponse:
         """Drops every queued job and cancels the active run. 404 when there was neither."""
         stopped = services.interrupt_thread(principal=principal_of(request), thread_id=thread_id)

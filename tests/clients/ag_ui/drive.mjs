@@ -52,7 +52,10 @@ async function run(parameters, until) {
       deltas += 1;
       if (!until || deltas !== until.deltas) return;
       if (until.abort) agent.abortRun();
-      else posted = realFetch(task.base + until.post, { method: "POST" });
+      else {
+        posted = realFetch(task.base + until.post, { method: "POST" });
+        seen.postedAt = performance.now();
+      }
     },
     onRunFinishedEvent({ event, pendingToolCallIds }) {
       seen.finished = event;
@@ -64,14 +67,15 @@ async function run(parameters, until) {
     },
   };
   const before = frames.length;
-  const began = performance.now();
   try {
     await agent.runAgent({ ...parameters, runId: seen.runId }, subscriber);
   } catch (error) {
     seen.rejected = { message: String(error.message), status: error.status, payload: error.payload };
   }
-  seen.seconds = (performance.now() - began) / 1000;
-  if (posted) seen.posted = (await posted).status;
+  if (posted) {
+    seen.secondsToStop = (performance.now() - seen.postedAt) / 1000;
+    seen.posted = (await posted).status;
+  }
   seen.frames = until?.abort ? "" : await frames[before];
   seen.messages = structuredClone(agent.messages);
   seen.state = agent.state;

@@ -22,6 +22,10 @@ def plain(messages: list[Json]) -> list[tuple[Any, ...]]:
     ]
 
 
+def turns(*texts: str) -> list[Json]:
+    return [step for text in texts for step in ({"say": text}, {"run": {}})]
+
+
 def test_it_streams_text(client: Client, listing: Listing) -> None:
     thread_id = new_thread()
     played = client.play(

@@ -172,7 +172,7 @@ def test_it_stops_within_a_second(client: Client, listing: Listing) -> None:
     )  # fmt: skip
     stopped = played.runs[0]
     assert stopped["posted"] == 202
-    assert stopped["seconds"] < 2.5
+    assert stopped["secondsToStop"] < 1
     if client.is_modern:
         assert stopped["finished"]["outcome"] == {"type": "cancelled"}
     else:
@@ -180,12 +180,15 @@ def test_it_stops_within_a_second(client: Client, listing: Listing) -> None:
     assert plain(played.others[0]["body"]["messages"]) == plain(played.messages)
 
 
-def test_it_goes_on_when_the_client_goes_away(client: Client, listing: Listing) -> None:
+def test_it_goes_on_when_the_client_goes_away(client: Client) -> None:
     thread_id = new_thread()
     played = client.play(
-        "demo-slow", {"say": "talk", "id": "u1"}, {"run": {}, "until": {"deltas": 2, "abort": True}},
-        {"get": f"/v1/threads/{thread_id}/runs/active"}, thread_id=thread_id,
-    )  # fmt: skip
+        "demo-slow",
+        {"say": "talk", "id": "u1"},
+        {"run": {}, "until": {"deltas": 2, "abort": True}},
+        {"get": f"/v1/threads/{thread_id}/runs/active"},
+        thread_id=thread_id,
+    )
     assert played.others[0]["body"]["active_run"]["status"] == "running"
 
 

@@ -38,6 +38,9 @@ SCRIPTS: dict[str, list[Json]] = {
         {"reply": [{"tool_call": {"name": "demo_add", "arguments": {"a": 1, "b": 1}}}]}
     ],
     "fails-late": [{"reply": [{"text": "Well, "}, {"error": {"status": 401, "message": "no"}}]}],
+    "slow": [
+        {"reply": [{"text": "A long answer in small pieces. " * 3, "chunks": 45, "delay_ms": 40}]}
+    ],
     "counts": [{"reply": [{"text": "{{message_count}} messages, last: {{last_user}}"}]}],
 }
 
@@ -108,6 +111,19 @@ def kinds(step: Json) -> list[str]:
 
 def texts(message: Json) -> str:
     return "".join(part["text"] for part in message["parts"] if part["type"] == "text")
+
+
+def lists_what_it_holds(step: Json) -> bool:
+    """Whether the listing is what the client has, apart from members that only newer ones keep."""
+    return _comparable(step["listed"]) == _comparable(step["messages"])
+
+
+def _comparable(messages: list[Json]) -> list[Json]:
+    parts = [part for message in messages for part in message["parts"]]
+    for part in parts:
+        if part["type"] == "reasoning":
+            part.pop("id", None)
+    return messages
 
 
 def said(step: Json) -> list[tuple[str, str]]:

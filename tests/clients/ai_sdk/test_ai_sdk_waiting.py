@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.clients.ai_sdk.conftest import Client, Json, Played, kinds, new_chat, request, said
+from tests.clients.ai_sdk.conftest import (
+    Client,
+    Json,
+    Played,
+    kinds,
+    lists_what_it_holds,
+    new_chat,
+    request,
+    said,
+)
 
 ASK: Json = {"send": "delete it"}
 TOOLS = {
@@ -42,7 +51,7 @@ def test_it_goes_on_in_the_same_message_after_an_approval(client: Client) -> Non
     assert call_part(played.last)["state"] == "output-available"
     assert "is deleted" in said(played.last)[-1][1]
     assert len(played.last["posted"]) == 1
-    assert played.last["listed"] == played.last["messages"]
+    assert lists_what_it_holds(played.last)
     assert played.valid is True
 
 
@@ -53,7 +62,7 @@ def test_it_lets_the_model_answer_a_denial(client: Client) -> None:
     assert call_part(played.last)["state"] == "output-denied"
     assert "too risky" in said(played.last)[-1][1]
     assert len(played.last["posted"]) == 1
-    assert played.last["listed"] == played.last["messages"]
+    assert lists_what_it_holds(played.last)
     assert played.valid is True
 
 
@@ -64,7 +73,7 @@ def test_it_takes_an_approval_after_a_reload(client: Client) -> None:
     assert call_part(played.steps[1])["state"] == "approval-requested"
     assert played.steps[1]["chunks"] == []
     assert call_part(played.last)["state"] == "output-available"
-    assert played.last["listed"] == played.last["messages"]
+    assert lists_what_it_holds(played.last)
 
 
 def test_it_takes_an_approval_that_is_posted_by_hand(client: Client) -> None:
@@ -149,7 +158,7 @@ def test_it_takes_the_output_of_a_tool_of_the_page(client: Client, by_hand: bool
     assert same_message(played)
     assert call_part(played.last)["output"] == {"colour": "red"}
     assert "red" in said(played.last)[-1][1]
-    assert played.last["listed"] == played.last["messages"]
+    assert lists_what_it_holds(played.last)
 
 
 def test_it_takes_the_failure_of_a_tool_of_the_page(client: Client) -> None:
@@ -158,7 +167,7 @@ def test_it_takes_the_failure_of_a_tool_of_the_page(client: Client) -> None:
     assert call_part(played.last)["state"] == "output-error"
     assert call_part(played.last)["errorText"] == "no colours left"
     assert "no colours left" in said(played.last)[-1][1]
-    assert played.last["listed"] == played.last["messages"]
+    assert lists_what_it_holds(played.last)
     assert same_message(played)
 
 

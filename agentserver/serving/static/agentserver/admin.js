@@ -117,9 +117,21 @@
     }
   };
 
+  /* The theme's icons are words in a font: readers of the page would hear them. */
+  const nameIcons = () => {
+    for (const icon of document.querySelectorAll(".material-symbols-outlined:not([aria-hidden])")) {
+      const owner = icon.closest("a, button");
+      if (owner && owner.textContent.trim() === icon.textContent.trim() && !owner.ariaLabel) {
+        owner.ariaLabel = owner.title || icon.textContent.trim().replaceAll("_", " ");
+      }
+      icon.setAttribute("aria-hidden", "true");
+    }
+  };
+
   document.addEventListener("click", confirmFirst, true);
   document.addEventListener("click", copyText);
   document.addEventListener("DOMContentLoaded", () => {
+    nameIcons();
     for (const element of document.querySelectorAll("[data-live]")) {
       new LivePart(element);
     }

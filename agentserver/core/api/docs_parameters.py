@@ -1,0 +1,42 @@
+"""What the parameters with one meaning everywhere are, said once for OpenAPI.
+
+The examples name one story; every example of a body or an answer is part of it.
+"""
+
+from typing import Any, Final
+
+THREAD_ID: Final = "0198f0c2-7d1e-7c3a-9a55-0f6b2f1c9e10"
+RUN_ID: Final = "0198f0c2-9f00-7d44-b7a1-3d9d8f0a1c22"
+
+_THREAD: dict[str, Any] = {"description": "The id of a thread", "example": THREAD_ID}
+PATH: Final[dict[str, dict[str, Any]]] = {
+    "thread_id": _THREAD,
+    "id": _THREAD,
+    "run_id": {"description": "The id of a run", "example": RUN_ID},
+    "agent_id": {"description": "The id of an agent", "example": "assistant"},
+    "provider_id": {"description": "The id of a provider", "example": "openai"},
+    "entry_id": {"description": "The id of a document", "example": "assistant"},
+    "namespace": {
+        "description": "What kind of document: `agents`, `models`, `providers`, `mcp-servers`",
+        "example": "agents",
+    },
+}
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Idempotency-Key": {
+        "description": "Any text of yours. Repeating a request with its key has no second effect",
+        "example": "order-4711",
+    },
+    "If-Match": {
+        "description": "The `ETag` of the document that is to be changed; 409 when it is another",
+        "example": '"3"',
+    },
+    "Last-Event-ID": {
+        "description": "The `id` of the last event that arrived; `cursor` goes before it",
+    },
+}
+RETRY_AFTER: Final[dict[str, Any]] = {
+    "Retry-After": {
+        "description": "Seconds after which the request may be repeated",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
