@@ -25,6 +25,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 # --- this product ---------------------------------------------------------------------------
 AGENTSERVER_APPS = env.words("AGENTSERVER_APPS")
 AGENTSERVER_REQUIRE_KEYS = env.flag("AGENTSERVER_REQUIRE_KEYS", default=not DEBUG)
+AGENTSERVER_ALLOW_OPEN = env.flag("AGENTSERVER_ALLOW_OPEN", default=False)
 AGENTSERVER_KEY_PEPPERS = env.words("AGENTSERVER_KEY_PEPPERS")
 AGENTSERVER_SECRET_KEYS = env.words("AGENTSERVER_SECRET_KEYS")
 AGENTSERVER_CONFIG_API = env.flag("AGENTSERVER_CONFIG_API", default=True)
@@ -38,6 +39,8 @@ AGENTSERVER_SUSPENSION_SECONDS = env.integer("AGENTSERVER_SUSPENSION_SECONDS", 0
 AGENTSERVER_STREAM_SECONDS = env.integer("AGENTSERVER_STREAM_SECONDS", 3600, minimum=1)
 AGENTSERVER_JOB_RETENTION_HOURS = env.integer("AGENTSERVER_JOB_RETENTION_HOURS", 24, minimum=1)
 AGENTSERVER_METRICS_PUBLIC = env.flag("AGENTSERVER_METRICS_PUBLIC", default=False)
+AGENTSERVER_RATE_LIMIT = env.integer("AGENTSERVER_RATE_LIMIT", 0)
+AGENTSERVER_CORS_ORIGINS = env.words("AGENTSERVER_CORS_ORIGINS")
 AGENTSERVER_MAX_BODY_BYTES = env.integer("AGENTSERVER_MAX_BODY_BYTES", 2 * 1024 * 1024, minimum=1)
 
 INSTALLED_APPS = [
@@ -74,6 +77,8 @@ MIDDLEWARE = [
     "agentserver.core.api.middleware.JsonErrors",
     "agentserver.core.middleware.Security",
     "agentserver.core.middleware.WhiteNoise",
+    *(["agentserver.core.middleware.Cors"] if AGENTSERVER_CORS_ORIGINS else []),
+    *(["agentserver.access.throttling.RateLimit"] if AGENTSERVER_RATE_LIMIT else []),
     "agentserver.core.middleware.Session",
     "agentserver.core.middleware.Common",
     "agentserver.core.middleware.Csrf",
@@ -157,14 +162,22 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- HTTP -----------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "agentserver.access.authentication.PrincipalAuthentication"
-    ],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["agentserver.access.authentication.PrincipalAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["agentserver.access.authentication.HasScope"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
     "EXCEPTION_HANDLER": "agentserver.core.api.errors.handle",
 }
+# Pages of other origins. Only those that are named may use the session of a member of staff.
+CORS_ALLOW_ALL_ORIGINS = "*" in AGENTSERVER_CORS_ORIGINS
+CORS_ALLOWED_ORIGINS = [origin for origin in AGENTSERVER_CORS_ORIGINS if origin != "*"]
+CORS_ALLOW_CREDENTIALS = bool(CORS_ALLOWED_ORIGINS) and not CORS_ALLOW_ALL_ORIGINS
+CORS_ALLOW_HEADERS = (
+    *("accept", "authorization", "content-type", "x-api-key", "x-csrftoken", "x-requested-with"),
+    *("cache-control", "idempotency-key", "if-match", "last-event-id", "user-agent"),
+    *("a2a-extensions", "a2a-version", "mcp-protocol-version", "mcp-session-id"),
+)
+CORS_EXPOSE_HEADERS = ("x-run-id", "x-thread-id", "retry-after", "etag", "mcp-session-id")
 # Bodies are limited before Django sees them (agentserver.asgi), per route.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 CSRF_FAILURE_VIEW = "agentserver.core.api.errors.csrf_failure"
@@ -186,9 +199,8 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.flag("SECURE_COOKIES", default=not DEBUG)
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=False)
 SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", 0)
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("TRUST_PROXY", default=False) else None
-)
+TRUST_PROXY = env.flag("TRUST_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 # A reverse proxy usually ends TLS, redirects and sets HSTS; the project cannot know.
 # W001 to W003 look for Django's own middleware by name and do not see our synchronous subclasses.
 SILENCED_SYSTEM_CHECKS = [

@@ -36,9 +36,11 @@ QUICK: Final = Size(alone=20, runs_per_client=6, waiting=100)
 
 def main() -> int:
     options = _options()
-    reports = list(_measure(options))
-    for report in reports:
+    reports = []
+    for report in _measure(options):
+        reports.append(report)
         sys.stdout.write("\n".join(report.lines()) + "\n")
+        sys.stdout.flush()
     if options.json:
         data = {"machine": _machine(), "targets": [report.as_data() for report in reports]}
         options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

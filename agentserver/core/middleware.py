@@ -5,6 +5,7 @@ offers an async form would be called through it under ASGI, each hook in a threa
 declared synchronous, the whole chain and the view run in one hop.
 """
 
+from corsheaders.middleware import CorsMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -20,6 +21,10 @@ class Security(SecurityMiddleware):
 
 
 class WhiteNoise(WhiteNoiseMiddleware):  # type: ignore[misc]  # the package has no types
+    async_capable = False
+
+
+class Cors(CorsMiddleware):
     async_capable = False
 
 

@@ -176,15 +176,15 @@ def _waiting() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends. `unless_input`: not when messages for it came in meanwhile. `had_calls` may
-    be false only for a run that never made a tool call, which saves looking for open ones."""
+    """How a run ends. `unless_input`: not when messages for it came in meanwhile. `ever_waited`
+    may be false only for a run none of whose calls had to wait: nothing of it can be left open."""
 
     termination: Termination
     response: str | None = None
     output: Any = None
     dead: bool = False
     unless_input: bool = False
-    had_calls: bool = True
+    ever_waited: bool = True
 
 
 def finish(commit: Commit, ending: Ending) -> bool:
@@ -198,7 +198,7 @@ def finish(commit: Commit, ending: Ending) -> bool:
             raise InputArrived
         if not ending.unless_input:
             show_late_input(run)
-        if ending.had_calls:
+        if ending.ever_waited:
             _close_leftovers(run)
         _write(commit, **_done(ending))
         _settle(commit.claim, ending)

@@ -48,6 +48,7 @@ class Loop:
     limits: Limits
     price: Callable[[str, dict[str, int]], Decimal | None]
     open_calls: list[ToolCall] = field(default_factory=list)
+    tried_to_wait: bool = False
 
     async def run(self) -> Exit:
         """Runs to the next rest. What it raises is a bug or a lost database."""
@@ -137,7 +138,7 @@ class Loop:
             self.limits.after_answer() or NATURAL,
             response=answer.text,
             unless_input=True,
-            had_calls=self.session.attempt > 1 or self.recorder.step > 1,
+            ever_waited=self.session.attempt > 1 or self.tried_to_wait,
         )
         return await end(self.recorder, ending, [message])
 
@@ -219,6 +220,7 @@ class Loop:
 
     async def _suspend(self, rows: list[ToolCall]) -> Exit | None:
         run = self.session.claim.run
+        self.tried_to_wait = True
         self.recorder.close_step()
         waiting = [row for row in rows if row.status == ToolCall.Status.SUSPENDED]
         tickets = [Suspension.model_validate(row.suspension) for row in waiting]

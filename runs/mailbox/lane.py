@@ -4,15 +4,16 @@ from datetime import datetime
 from functools import cache
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from agentserver.core.clock import now, to_ms
 from agentserver.core.prepared import Select, Update, arg, insert
 from runs.models import Job, Lane
 from threads.models import Thread
 
-# A caller's n-th busy thread queues as if it had come n slices later than it did.
-FAIR_SLICE_MS = 100
+# A caller's n-th queued thread is served as if it had come n slices later than it did. A slice is
+# longer than most runs take, so that under load a backlog does not grow old enough to be in front
+# of callers who come later; and it is finite, so that the backlog is not put off for ever.
+FAIR_SLICE_MS = 10_000
 FAIR_DEPTH = 300
 
 COLUMNS = (
@@ -24,7 +25,6 @@ COLUMNS = (
     "priority",
     "fair_at",
 )
-BUSY = Q(ready_at__isnull=False) | ~Q(holder_id="")
 
 
 def lock(thread: Thread, *, fresh: bool = False) -> Lane:
@@ -99,14 +99,14 @@ def _point_at(lane: Lane, job: Job | None) -> None:
 
 
 def _fair_place(lane: Lane) -> int:
-    return to_ms(now()) + FAIR_SLICE_MS * _busy_lanes_of(lane.resource_id)
+    return to_ms(now()) + FAIR_SLICE_MS * _queued_lanes_of(lane.resource_id)
 
 
-def _busy_lanes_of(resource_id: str) -> int:
+def _queued_lanes_of(resource_id: str) -> int:
     if not resource_id:
         return 0
-    busy = Lane.objects.filter(BUSY, resource_id=resource_id)
-    return len(busy.values_list("pk", flat=True)[:FAIR_DEPTH])
+    queued = Lane.objects.filter(ready_at__isnull=False, resource_id=resource_id)
+    return queued[:FAIR_DEPTH].count()
 
 
 def ready_lanes(*, at: datetime, limit: int) -> list[Lane]:

@@ -25,7 +25,7 @@ def test_it_describes_parameters_bodies_and_errors(document: dict[str, Any]) -> 
     assert {"offset", "limit", "cursor", "root"} <= {each["name"] for each in listing["parameters"]}
     creation = document["paths"]["/v1/threads"]["post"]
     assert creation["requestBody"]["required"] is False
-    assert {"201", "400", "401", "403", "413", "415", "422"} == set(creation["responses"])
+    assert {"201", "400", "401", "403", "413", "415", "422", "429"} == set(creation["responses"])
 
 
 def test_it_tells_the_scope_of_each_operation(document: dict[str, Any]) -> None:

@@ -24,25 +24,25 @@ def make_agent(page: Page, site: LiveServer) -> None:
     page.goto(f"{site.url}/admin/")
     page.get_by_role("link", name="Providers", exact=True).click()
     page.locator("a[href$='/provider/add/']").first.click()
-    page.get_by_label("ID", exact=False).first.fill("stage")
-    page.get_by_label("Adapter", exact=False).first.select_option("scripted")
+    page.locator("#id_id").fill("stage")
+    page.locator("#id_adapter").select_option("scripted")
     page.get_by_text("More settings").click()
     page.get_by_label("Adapter options").fill(SCRIPTS)
     save(page)
 
     page.get_by_role("link", name="Models", exact=True).click()
     page.locator("a[href$='/modelbinding/add/']").first.click()
-    page.get_by_label("ID", exact=False).first.fill("greeting")
-    page.get_by_label("Provider ID", exact=False).select_option("stage")
-    page.get_by_label("Upstream model", exact=False).fill("greet")
+    page.locator("#id_id").fill("greeting")
+    page.get_by_label("Provider ID").select_option("stage")
+    page.get_by_label("Upstream model").fill("greet")
     page.get_by_label("Input token price").fill("1000")
     page.get_by_label("Output token price").fill("2000")
     save(page)
 
     page.get_by_role("link", name="Agents", exact=True).click()
     page.locator("a[href$='/agent/add/']").first.click()
-    page.get_by_label("ID", exact=False).first.fill("greeter")
-    page.get_by_label("Model ID", exact=False).select_option("greeting")
+    page.locator("#id_id").fill("greeter")
+    page.get_by_label("Model ID").select_option("greeting")
     page.get_by_label("System prompt").fill("You greet.")
     save(page)
 
@@ -73,7 +73,7 @@ def test_it_approves_a_waiting_call(page: Page, site: LiveServer) -> None:
     page.get_by_role("button", name="Approve").click()
 
     expect(page.locator("body")).to_contain_text("demo_delete_file was approved")
-    page.goto(f"{site.url}/admin/runs/run/{run['id']}/change/")
+    page.goto(f"{site.url}/admin/runs/run/{run['run_id']}/change/")
     expect(page.locator(".as-title")).to_contain_text("completed")
     expect(page.locator(".as-timeline")).to_contain_text("is deleted (not really")
 
@@ -104,8 +104,8 @@ def test_it_interrupts_a_thread_from_its_page(page: Page, site: LiveServer) -> N
 
 def test_it_shows_an_error_at_its_field(page: Page, site: LiveServer) -> None:
     page.goto(f"{site.url}/admin/config/provider/add/")
-    page.get_by_label("ID", exact=False).first.fill("x")
-    page.get_by_label("Adapter", exact=False).first.select_option("openai")
+    page.locator("#id_id").fill("x")
+    page.locator("#id_adapter").select_option("openai")
     page.get_by_text("More settings").click()
     page.get_by_label("Adapter options").fill("{oops")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -137,7 +137,7 @@ def test_it_never_makes_a_page_wider_than_the_window(
     paths = [
         "",
         "runs/run/",
-        f"runs/run/{run['id']}/change/",
+        f"runs/run/{run['run_id']}/change/",
         f"threads/thread/{run['thread_id']}/change/",
         "runs/job/",
         "runs/toolcall/",

@@ -137,8 +137,13 @@ class Lab:
 
     def rest(self, run: Run, after_seq: int = 0) -> Run:
         """Waits for the end or the suspension of the run; the run as it is stored then."""
-        wait_for(_rested(run.pk, after_seq))
-        return fresh(run)
+        while True:
+            wait_for(_rested(run.pk, after_seq))
+            run = fresh(run)
+            if run.status in {Run.Status.WAITING, Run.Status.DONE}:
+                return run
+            # A decision took it up again at once.
+            after_seq = run.last_seq
 
     def end(self, run: Run) -> Run:
         wait_for(_ended(run.pk))

@@ -1,4 +1,4 @@
-"""Any conversation, any answers, a crash anywhere: log and rows say the same, nothing is doubled."""
+"""Any conversation, any answers, a crash anywhere: log and rows agree, nothing is doubled."""
 
 import threading
 from collections import Counter

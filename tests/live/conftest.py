@@ -12,6 +12,7 @@ from tests.live.app.work import FOLDER_VARIABLE, Work
 from tests.live.client import Client
 from tests.live.databases import DatabaseTemplate
 from tests.live.redis_server import RedisServer, running_redis
+from tests.live.rows import RowReader, Rows, row_reader
 from tests.live.server import LiveServer, live_server
 
 LEASE_SECONDS = 2
@@ -27,11 +28,15 @@ class Rough:
     live: LiveServer
     client: Client
     work: Work
+    rows: RowReader
     redis: RedisServer | None
 
     def key(self, name: str) -> str:
         """A user's words that occur nowhere else."""
         return f"{name}-{uuid4().hex[:8]}"
+
+    def read(self, run_id: str) -> Rows:
+        return self.rows.read(run_id)[run_id]
 
     def heal(self) -> None:
         """Brings back whatever a test has broken."""
@@ -51,10 +56,8 @@ def rough_server(
         live = stack.enter_context(
             live_server(database_template, workers=WORKERS, env=_environment(work.folder, redis))
         )
-        if redis:
-            live.manage("migrate", "--verbosity=0")
-            live.manage("load_defaults")
-        yield Rough(live, stack.enter_context(Client(live.url)), work, redis)
+        client = stack.enter_context(Client(live.url))
+        yield Rough(live, client, work, stack.enter_context(row_reader(live)), redis)
 
 
 def _environment(folder: Path, redis: RedisServer | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.app.agents import talk
 from tests.live.conftest import Rough
-from tests.live.rows import Rows, read_rows
+from tests.live.rows import Rows
 from tests.live.sse import Frame, shown_text
 
 pytestmark = pytest.mark.leg("postgres")  # needs two workers
@@ -39,9 +39,9 @@ def awakening(rough_server: Rough) -> Awakening:
             seen += _up_to(stream, lambda frame: frame.kind == "stream_reset")
             seen += _up_to(stream, lambda frame: frame.kind == "text_delta")
         seen += stream
-    before = read_rows(rough_server.live, run_id)[run_id]
+    before = rough_server.read(run_id)
     _let_it_work(rough_server, sleeper)
-    after = read_rows(rough_server.live, run_id)[run_id]
+    after = rough_server.read(run_id)
     with client.watch(run_id) as stream:
         later = list(stream)
     return Awakening(talk(key), seen, later, before, after)

@@ -9,7 +9,7 @@ import pytest
 from tests.live.app.agents import CALLS, talk
 from tests.live.client import wait_for
 from tests.live.conftest import LEASE_SECONDS, Rough
-from tests.live.rows import Rows, read_rows
+from tests.live.rows import Rows
 
 WITHIN_SECONDS = LEASE_SECONDS + 10
 MIX = {
@@ -83,7 +83,7 @@ class Story:
             assert self.rough.client.decide(run_id, ticket, "resume").status_code == 202
         for run_id in self.asked:
             self.rough.client.wait_for_end(run_id)
-        self.rows = read_rows(self.rough.live, *self.agents)
+        self.rows = self.rough.rows.read(*self.agents)
 
     def _wait_for_rest(self, run_id: str) -> None:
         run = self.rough.client.wait_for_status(run_id, "done", "waiting")

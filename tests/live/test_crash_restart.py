@@ -7,7 +7,6 @@ import pytest
 from tests.live.app.agents import talk
 from tests.live.client import Json
 from tests.live.conftest import Rough
-from tests.live.rows import read_rows
 
 DECISIONS = 20
 
@@ -33,7 +32,7 @@ def test_it_takes_up_a_waiting_run_after_everything_was_restarted(rough: Rough) 
 
     assert answer.status_code == 202
     assert run["termination_code"] == "natural"
-    rows = read_rows(rough.live, run_id)[run_id]
+    rows = rough.read(run_id)
     assert rows.roles == ["user", "assistant", "tool", "assistant"]
     assert rows.answer == talk(key)
     assert rows.misfold == ""

@@ -6,7 +6,7 @@ import pytest
 from tests.live.app.agents import talk
 from tests.live.client import Client
 from tests.live.conftest import Rough
-from tests.live.rows import read_rows
+from tests.live.rows import READER
 from tests.live.sse import Frame, shown_text
 
 pytestmark = pytest.mark.leg("postgres")  # the other leg has no services
@@ -76,10 +76,12 @@ def test_it_survives_the_end_of_every_database_session(rough: Rough) -> None:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND application_name <> %s",
+            [READER],
         )
 
     assert watched.to_the_end() == talk(watched.key)
-    rows = read_rows(rough.live, watched.run_id)[watched.run_id]
+    rows = rough.read(watched.run_id)
     assert rows.run["termination_code"] == "natural"
     assert rows.roles == ["user", "assistant"]
     assert rows.misfold == ""

@@ -2,7 +2,6 @@
 
 from tests.live.client import wait_for
 from tests.live.conftest import Rough
-from tests.live.rows import read_rows
 
 TOOL = "hold_store"
 
@@ -18,7 +17,7 @@ def test_it_stores_the_effect_once_when_the_worker_dies_before_the_commit(rough:
     rough.live.start_worker()
     rough.client.wait_for_end(run_id)
 
-    rows = read_rows(rough.live, run_id)[run_id]
+    rows = rough.read(run_id)
     assert len(rough.work.executions(TOOL, key)) == 2
     assert rows.effects == 1
     assert rows.misfold == ""

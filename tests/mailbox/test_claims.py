@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from agentserver.core.clock import now, to_ms
 from agentserver.core.errors import Conflict
 from runs.mailbox import claim as claims
+from runs.mailbox import lane as lanes
 from runs.mailbox import settle
 from runs.mailbox.claim import Claim
 from runs.models import Job, Lane, Run
@@ -157,6 +159,26 @@ def test_it_serves_a_caller_with_one_run_before_the_backlog_of_another() -> None
     assert "alone" in taken
 
 
+def test_it_serves_the_one_first_even_when_the_backlog_is_old() -> None:
+    for index in range(20):
+        queue.enqueue(f"busy{index}", resource_id="busy")
+    Lane.objects.update(fair_at=F("fair_at") - 15_000)
+    queue.enqueue("alone", resource_id="alone")
+    taken = [each.run.thread_id for each in queue.claim(4)]
+    assert "alone" in taken
+
+
+def test_it_does_not_count_what_waits_for_people() -> None:
+    for index in range(5):
+        queue.enqueue(f"a{index}", resource_id="a")
+    for claimed in queue.claim(5):
+        queue.suspend(claimed)
+    queue.enqueue("b", resource_id="b")
+    queue.enqueue("a", resource_id="a")
+    places = dict(Lane.objects.filter(pk__in="ab").values_list("pk", "fair_at"))
+    assert abs(places["a"] - places["b"]) < lanes.FAIR_SLICE_MS
+
+
 def test_it_alternates_between_equally_busy_callers() -> None:
     for index in range(10):
         queue.enqueue(f"a{index}", resource_id="a")
@@ -200,4 +222,4 @@ def test_it_asks_the_database_the_same_whatever_the_backlog() -> None:
 
 
 def test_it_asks_next_to_nothing_when_idle() -> None:
-    assert queries_of(16) <= 3
+    assert queries_of(16) <= 4

@@ -35,5 +35,6 @@ def test_it_counts_a_stream_while_it_is_open(server: LiveServer) -> None:
     before = metrics_of(server).get(streams, 0)
 
     with Client(server.url) as client, client.start("demo-slow", "hello") as answer:
-        next(answer.iter_bytes())
+        parts = answer.iter_bytes()
+        next(parts)
         assert metrics_of(server)[streams] == before + 1

@@ -40,3 +40,19 @@ RETRY_AFTER: Final[dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1},
     }
 }
+ERRORS: Final[dict[int, dict[str, str]]] = {
+    400: {"error": "limit: must be an unsigned integer", "code": "bad_request"},
+    401: {"error": "authentication is required", "code": "unauthenticated"},
+    403: {"error": "this needs the scope 'run'", "code": "insufficient_scope"},
+    404: {"error": f"thread not found: {THREAD_ID}", "code": "not_found"},
+    409: {"error": "the change conflicts with another one", "code": "conflict"},
+    410: {"error": "these events are gone: start over", "code": "gone"},
+    413: {
+        "error": "request body is too large: at most 2097152 bytes are accepted",
+        "code": "payload_too_large",
+    },
+    415: {"error": "Content-Type must be application/json", "code": "unsupported_media_type"},
+    422: {"error": "invalid body: messages: Field required", "code": "unprocessable"},
+    429: {"error": "too many requests: wait a moment", "code": "rate_limited"},
+    503: {"error": "the database is unavailable", "code": "unavailable"},
+}

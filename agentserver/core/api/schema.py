@@ -1,5 +1,6 @@
 """OpenAPI from `Operation` records: drf-spectacular's generator, our sources."""
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 from pydantic import BaseModel, TypeAdapter
 
-from agentserver.core.api.docs_parameters import HEADERS, PATH, RETRY_AFTER
+from agentserver.core.api.docs_parameters import ERRORS, HEADERS, PATH, RETRY_AFTER
 from agentserver.core.api.errors import ErrorBody
 from agentserver.core.api.operation import (
     EventStream,
@@ -52,7 +53,9 @@ class ApiSchema(AutoSchema):
         return self.operation.summary
 
     def get_description(self) -> str:  # type: ignore[override]  # the stubs disagree
-        return (getattr(self.view, self.method.lower()).__doc__ or "").strip()
+        said = inspect.getdoc(getattr(self.view, self.method.lower())) or ""
+        scope = self.operation.scope
+        return said if scope is None else f"{said}\n\nScope: `{scope}`".strip()
 
     def get_tags(self) -> list[str]:
         tag = getattr(self.view, "tag", "")
@@ -95,15 +98,22 @@ class ApiSchema(AutoSchema):
             str(status): self._answer(status, answer)
             for status, answer in self.operation.answers.items()
         }
-        error = {"schema": self.schema_of(getattr(self.view, "error_model", ErrorBody))}
         for status in sorted(self._error_statuses() - self.operation.answers.keys()):
-            answers[str(status)] = {
-                "description": HTTPStatus(status).phrase,
-                "content": {"application/json": error},
-            }
-            if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-                answers[str(status)]["headers"] = RETRY_AFTER
+            answers[str(status)] = self._error(status)
         return answers
+
+    def _error(self, status: int) -> Schema:
+        model = getattr(self.view, "error_model", ErrorBody)
+        content = {"schema": self.schema_of(model)}
+        if model is ErrorBody and status in ERRORS:
+            content["example"] = ERRORS[status]
+        described: Schema = {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/json": content},
+        }
+        if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            described["headers"] = RETRY_AFTER
+        return described
 
     def _error_statuses(self) -> set[int]:
         described = self.operation

@@ -1,9 +1,9 @@
-"""Conversations of the real AG-UI clients, each release in a node process of its own."""
+"""Conversations of the real AG-UI clients, all releases in one node process."""
 
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ PACKAGES = {
     "0.0.59": "@ag-ui/client-0.0.59",
     "0.0.52": "@ag-ui/client-0.0.52",
 }
-SECONDS = 60
 Json = dict[str, Any]
 
 
@@ -44,6 +43,7 @@ class Client:
 
     version: str
     base: str
+    node: "Node"
 
     @property
     def is_modern(self) -> bool:
@@ -60,40 +60,64 @@ class Client:
             "agent": options,
             "steps": steps,
         }
-        return played(task, modern=self.is_modern)
+        return self.node.played(task, modern=self.is_modern)
 
 
 def new_thread() -> str:
     return f"thread-{uuid4()}"
 
 
-def played(task: Json, *, modern: bool) -> Played:
-    """Runs the driver and checks every stream it received against the rules of the protocol."""
-    if shutil.which("node") is None:
-        pytest.fail("node was not found: it is needed for tests with the real AG-UI clients")
-    done = subprocess.run(
-        ["node", "ag_ui/drive.mjs"],
-        cwd=CLIENTS,
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    output = json.loads(done.stdout)
-    runs = [each for each in output["results"] if "events" in each]
-    for run in runs:
-        if run.get("frames"):
-            run["sent"] = frames_of(run["frames"].encode())
-            verify(run["sent"], modern=modern)
-    others = [each for each in output["results"] if "events" not in each]
-    return Played(runs, others, output["warnings"], output["messages"])
+class Node:
+    """A node process that plays one conversation after the other."""
+
+    def __init__(self) -> None:
+        if shutil.which("node") is None:
+            pytest.fail("node was not found: it is needed for tests with the real AG-UI clients")
+        self._process = subprocess.Popen(
+            ["node", "ag_ui/drive.mjs"],
+            cwd=CLIENTS,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def played(self, task: Json, *, modern: bool) -> Played:
+        """What became of the task; every stream is checked against the rules of the protocol."""
+        output = self._ask(task)
+        assert "failure" not in output, output["failure"]
+        runs = [each for each in output["results"] if "events" in each]
+        for run in runs:
+            if run.get("frames"):
+                run["sent"] = frames_of(run["frames"].encode())
+                verify(run["sent"], modern=modern)
+        others = [each for each in output["results"] if "events" not in each]
+        return Played(runs, others, output["warnings"], output["messages"])
+
+    def _ask(self, task: Json) -> Json:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(task) + "\n")
+        self._process.stdin.flush()
+        found: Json = json.loads(self._process.stdout.readline() or '{"failure": "node ended"}')
+        return found
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    process = Node()
+    try:
+        yield process
+    finally:
+        process.close()
 
 
 @pytest.fixture(params=list(PACKAGES))
-def client(request: pytest.FixtureRequest, server: LiveServer) -> Client:
-    return Client(request.param, server.url)
+def client(request: pytest.FixtureRequest, server: LiveServer, node: Node) -> Client:
+    return Client(request.param, server.url, node)
 
 
 @pytest.fixture

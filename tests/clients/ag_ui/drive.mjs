@@ -1,7 +1,8 @@
-// Plays a conversation with a real AG-UI client and prints what the client made of it.
+// Plays conversations with real AG-UI clients and prints what the clients made of them.
 //
-// Input (standard input): {package, url, base, threadId, agent?: {initialState, initialMessages},
-// steps: [...]}. Output: {results: [one entry per step that asks for one], warnings: [...]}.
+// Input (standard input): a task per line, {package, url, base, threadId, agent?: {initialState,
+// initialMessages}, steps: [...]}. Output: a line per task, {results: [one entry per step that asks
+// for one], warnings: [...], messages}, or {failure}.
 //
 // Steps:
 //   {say, id?}                      add a user message (a string, or a list of parts)
@@ -15,17 +16,15 @@
 //   {load}                          replace the messages by the server's listing
 //   {get} or {post}                 fetch a path and report status and body
 import { randomUUID } from "node:crypto";
-import { text } from "node:stream/consumers";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
 
-const task = JSON.parse(await text(process.stdin));
-const { HttpAgent } = await import(task.package);
+let task, agent, interrupts, warnings, frames;
 
-const warnings = [];
 for (const level of ["warn", "error"]) {
   console[level] = (...parts) => warnings.push(parts.map(String).join(" "));
 }
 
-const frames = [];
 const realFetch = globalThis.fetch;
 const taped = async (...parameters) => {
   const response = await realFetch(...parameters);
@@ -36,9 +35,6 @@ const taped = async (...parameters) => {
   return new Response(handed, { status: response.status, headers: response.headers });
 };
 globalThis.fetch = taped;
-
-const agent = new HttpAgent({ url: task.url, threadId: task.threadId, ...task.agent });
-let interrupts = [];
 
 async function run(parameters, until) {
   const seen = { events: [], runId: parameters.runId ?? randomUUID() };
@@ -87,14 +83,13 @@ function answers({ status, payload }) {
   return interrupts.map(({ id }) => ({ interruptId: id, status, ...(payload && { payload }) }));
 }
 
-const knowsResume = task.package !== "@ag-ui/client-0.0.52";
-
 async function play(step) {
   if ("say" in step) {
     agent.addMessage({ id: step.id ?? randomUUID(), role: "user", content: step.say });
   } else if ("resume" in step) {
     const resume = answers(step.resume);
     const given = step.run ?? {};
+    const knowsResume = task.package !== OLDEST;
     return run(knowsResume ? { ...given, resume } : { ...given, forwardedProps: { resume } });
   } else if ("run" in step) {
     return run(step.run, step.until);
@@ -120,10 +115,28 @@ async function play(step) {
   return undefined;
 }
 
-const results = [];
-for (const step of task.steps) {
-  const result = await play(step);
-  if (result) results.push(result);
+// The ES module of 0.0.52 cannot apply patches in node: it imports a CommonJS package by names.
+const OLDEST = "@ag-ui/client-0.0.52";
+
+function load(name) {
+  return name === OLDEST ? createRequire(import.meta.url)(name) : import(name);
 }
-process.stdout.write(JSON.stringify({ results, warnings, messages: agent.messages }));
+
+async function perform() {
+  const { HttpAgent } = await load(task.package);
+  agent = new HttpAgent({ url: task.url, threadId: task.threadId, ...task.agent });
+  [interrupts, warnings, frames] = [[], [], []];
+  const results = [];
+  for (const step of task.steps) {
+    const result = await play(step);
+    if (result) results.push(result);
+  }
+  return { results, warnings, messages: agent.messages };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  task = JSON.parse(line);
+  const report = await perform().catch((error) => ({ failure: String(error.stack) }));
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+}
 process.exit(0);

@@ -77,15 +77,9 @@ def test_it_runs_tools_of_the_server(client: Client, listing: Listing) -> None:
 
 def test_it_stores_a_history_that_is_sent_again_once(client: Client, listing: Listing) -> None:
     thread_id = new_thread()
-    turns = [
-        {"say": "one"},
-        {"run": {}},
-        {"say": "two"},
-        {"run": {}},
-        {"say": "three"},
-        {"run": {}},
-    ]
-    played = client.play("demo-tool", *turns, listing(thread_id), thread_id=thread_id)
+    played = client.play(
+        "demo-tool", *turns("one", "two", "three"), listing(thread_id), thread_id=thread_id
+    )
     stored = played.others[0]["body"]["messages"]
     assert plain(stored) == plain(played.messages)
     assert len(stored) == len({each["id"] for each in stored}) == 12
@@ -118,14 +112,7 @@ def test_it_continues_the_thread_of_a_client_that_sends_only_what_is_new(
 
 def test_it_answers_again_when_the_answer_was_dropped(client: Client, listing: Listing) -> None:
     thread_id = new_thread()
-    steps = [
-        {"say": "one"},
-        {"run": {}},
-        {"say": "two"},
-        {"run": {}},
-        {"drop": "user"},
-        {"run": {}},
-    ]
+    steps = [*turns("one", "two"), {"drop": "user"}, {"run": {}}]
     played = client.play("demo-echo", *steps, listing(thread_id), thread_id=thread_id)
     stored = played.others[0]["body"]["messages"]
     assert plain(stored) == plain(played.messages)

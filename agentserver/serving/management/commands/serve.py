@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from agentserver.serving.openness import access_notice, refuse_to_be_open
 from agentserver.serving.server import serve
 from config.defaults import collect_defaults
 from config.seeding import seed_builtin
@@ -17,7 +18,9 @@ BANNER = """
   agentserver is ready:  http://{host}:{{port}}
     health   http://{host}:{{port}}/health
     admin    http://{host}:{{port}}/admin/
+    API      http://{host}:{{port}}/docs
     data     {data}
+    access   {access}
   Press Ctrl-C to stop.
 """
 
@@ -38,14 +41,16 @@ class Command(BaseCommand):
         parser.add_argument("--data", help="data folder (database, keys); default ./data")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_to_be_open(options["host"])
         if self._has_pending_migrations():
             self.stdout.write("Preparing the database ...")
             call_command("migrate", interactive=False, verbosity=0)
         seed_builtin(collect_defaults())
-        banner = BANNER.format(host=options["host"], data=settings.DATA)
+        host = options["host"]
+        banner = BANNER.format(host=host, data=settings.DATA, access=access_notice(host))
         if not get_user_model().objects.exists():
             banner += NO_USER.format(data=options["data"] or settings.DATA)
-        serve(host=options["host"], port=options["port"], announce=banner)
+        serve(host=host, port=options["port"], announce=banner)
 
     def _has_pending_migrations(self) -> bool:
         executor = MigrationExecutor(connection)

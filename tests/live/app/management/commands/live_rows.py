@@ -1,9 +1,16 @@
-"""``manage.py live_rows RUN…``: everything the database knows of these runs, as JSON."""
+"""``manage.py live_rows``: everything the database knows of runs, as JSON, for as long as asked.
+
+Prepares the database first (what a deployment does before it starts), then says ``[]`` and answers
+each line of its input, a list of run ids, with a line of its own.
+"""
 
 import json
+import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connections
 from django.db.models import Model, QuerySet
 
 from runs.models import Run, RunEvents, ToolCall
@@ -17,12 +24,18 @@ class Command(BaseCommand):
 
     help = __doc__ or ""
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("runs", nargs="+")
-
     def handle(self, *args: Any, **options: Any) -> None:
-        runs = Run.objects.filter(pk__in=options["runs"])
-        self.stdout.write(json.dumps({run.pk: _everything(run) for run in runs}, default=str))
+        call_command("migrate", verbosity=0)
+        call_command("load_defaults", verbosity=0, stdout=sys.stderr)
+        self._answer([])
+        for line in sys.stdin:
+            runs = Run.objects.filter(pk__in=json.loads(line))
+            self._answer({run.pk: _everything(run) for run in runs})
+            connections.close_all()
+
+    def _answer(self, found: Any) -> None:
+        self.stdout.write(json.dumps(found, default=str))
+        self.stdout.flush()
 
 
 def _everything(run: Run) -> dict[str, Any]:
