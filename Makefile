@@ -76,6 +76,10 @@ schema: $(VENV)/.runtime ## Write docs/openapi.yaml
 bench: $(VENV)/.test ## Measure throughput and latency (see docs/benchmarks.md)
 	@$(BIN)/python -m tests.services --fsync -- $(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.test ## Write docs/images/*.png (needs Chromium)
+	@$(BIN)/python -m scripts.screenshots
+
 .PHONY: lock
 lock: $(VENV)/.uv ## Resolve pyproject.toml again into requirements/*.txt
 	$(call compile,,runtime)

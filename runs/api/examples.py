@@ -90,7 +90,7 @@ RUN_STOPPED: Final[dict[str, Any]] = {"status": "cancel_requested", "run_id": RU
 SUBMIT: Final[dict[str, Any]] = {"agent_id": "assistant", "messages": _INPUT}
 INPUTS: Final[dict[str, Any]] = {
     "messages": [{"role": "user", "content": "Only what is free of charge, please."}],
-    "mode": "steer",
+    "mode": "live_then_queue",
 }
 PUSH: Final[dict[str, Any]] = {"payload": {"text": _TEXT}}
 _JOB_IDS: Final = {"job_id": JOB_ID, "dispatch_id": JOB_ID}

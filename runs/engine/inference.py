@@ -78,7 +78,8 @@ async def infer(session: Session, request: Request, *, step: int, message_id: st
         try:
             return await session.interruptible(_answer(session, request, message_id))
         except ProviderError as error:
-            if not error.retryable or restarts >= request.policy.max_retries:
+            again = error.retryable and error.midway
+            if not again or restarts >= request.policy.max_retries:
                 raise
             restarts += 1
             session.emit(
@@ -132,7 +133,8 @@ async def _relay(stream: StreamedResponse, transcript: Transcript) -> None:
     try:
         async for event in stream:
             _handle(event, transcript)
-    except ProviderError:
+    except ProviderError as error:
+        error.midway = True
         raise
     except Exception as error:
         raise classify(error) from error

@@ -40,7 +40,10 @@ class ProviderError(Exception):
 
     ``status`` is the HTTP status if there was one; ``retry_after`` is in seconds; ``retryable``
     says whether the same request may succeed later. The text is safe to show: keys are cut out.
+    ``midway`` is set once an answer had begun: what fails before that has been retried already.
     """
+
+    midway = False
 
     def __init__(
         self,

@@ -94,7 +94,7 @@ def waiting_call(run: Run, **columns: Any) -> ToolCall:
 
 def make_events(run: Run) -> None:
     """Two steps: one that calls a tool, one that answers."""
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "run_started", "thread_id": run.thread_id, "run_id": run.pk, "agent_id": "adder",
          "attempt": 1},
         {"type": "step_started", "step": 0, "message_id": "m1"},

@@ -44,14 +44,6 @@ def examples(media: dict[str, Any]) -> Iterator[Any]:
         yield media["example"]
 
 
-EXAMPLES = [
-    pytest.param(media["schema"], example, id=name)
-    for name, described in operations()
-    for media in bodies(described)
-    for example in examples(media)
-]
-
-
 @pytest.fixture(scope="module")
 def registry() -> Registry[Any]:
     resource = Resource(contents=document(), specification=DRAFT202012)
@@ -63,10 +55,17 @@ def test_it_is_valid() -> None:
     assert document()["openapi"].startswith("3.1")
 
 
-@pytest.mark.parametrize(("schema", "example"), EXAMPLES)
-def test_it_gives_true_examples(registry: Registry[Any], schema: Any, example: Any) -> None:
+def test_it_gives_true_examples(registry: Registry[Any]) -> None:
+    for name, described in operations():
+        for media in bodies(described):
+            for example in examples(media):
+                problem = first_problem(registry, media["schema"], example)
+                assert problem is None, f"{name}: {problem}"
+
+
+def first_problem(registry: Registry[Any], schema: dict[str, Any], example: Any) -> Any:
     found = {"$ref": f"urn:api{schema['$ref']}"} if "$ref" in schema else schema
-    Draft202012Validator(found, registry=registry).validate(example)
+    return next(Draft202012Validator(found, registry=registry).iter_errors(example), None)
 
 
 @pytest.mark.parametrize(("method", "path"), MAIN)

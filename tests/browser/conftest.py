@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium
-from tests.live.server import LiveServer, StartServer
+from tests.live.databases import DatabaseTemplate
+from tests.live.server import LiveServer, live_server
 
 SECONDS = 20
 expect.set_options(timeout=SECONDS * 1000)
@@ -18,12 +19,12 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def site(start_server: StartServer) -> LiveServer:
-    """A server of the test's own, with olga, who may do everything."""
-    server = start_server()
-    chromium.add_user(server)
-    return server
+@pytest.fixture(scope="session")
+def site(browser: Browser, database_template: DatabaseTemplate | None) -> Iterator[LiveServer]:
+    """A server for all browser tests, with olga, who may do everything."""
+    with live_server(database_template) as server:
+        chromium.add_user(server)
+        yield server
 
 
 @pytest.fixture

@@ -65,29 +65,37 @@ def test_it_follows_a_run_of_an_agent_made_by_hand(page: Page, site: LiveServer)
 
 def test_it_approves_a_waiting_call(page: Page, site: LiveServer) -> None:
     run = chromium.run_until_rest(site.url, "demo-approval", "Tidy up")
-    page.goto(f"{site.url}/admin/")
-    expect(page.get_by_role("link", name=re.compile("Approvals"))).to_contain_text("1")
-    page.get_by_role("link", name="demo_delete_file").click()
-
+    page.goto(f"{site.url}/admin/runs/run/{run['run_id']}/change/")
+    expect(page.get_by_role("link", name="Approvals")).to_contain_text(re.compile("[1-9]"))
     expect(page.locator(".as-question")).to_contain_text("reports/old.txt")
+
     page.get_by_role("button", name="Approve").click()
 
     expect(page.locator("body")).to_contain_text("demo_delete_file was approved")
-    page.goto(f"{site.url}/admin/runs/run/{run['run_id']}/change/")
     expect(page.locator(".as-title")).to_contain_text("completed")
     expect(page.locator(".as-timeline")).to_contain_text("is deleted (not really")
 
 
+def test_it_denies_a_call_from_the_list(page: Page, site: LiveServer) -> None:
+    run = chromium.run_until_rest(site.url, "demo-approval", "Tidy up")
+    page.goto(f"{site.url}/admin/runs/toolcall/?q={run['run_id']}")
+
+    page.get_by_role("button", name="Deny").click()
+
+    expect(page.locator("body")).to_contain_text("demo_delete_file was denied")
+    page.goto(f"{site.url}/admin/runs/run/{run['run_id']}/change/")
+    expect(page.locator(".as-timeline")).to_contain_text("denied")
+
+
 def test_it_lists_a_new_run_without_reloading(page: Page, site: LiveServer) -> None:
     page.goto(f"{site.url}/admin/runs/run/")
-    expect(page.locator("body")).to_contain_text("it will appear here by itself")
     expect(page.locator("[data-live-state=live]")).to_be_visible()
     page.evaluate("window.neverReloaded = true")
 
-    chromium.start_run(site.url, "demo-echo", "Here I am")
+    run = chromium.start_run(site.url, "demo-echo", "Here I am")
 
-    expect(page.locator("#result_list")).to_contain_text("demo-echo")
-    expect(page.locator("#result_list")).to_contain_text("completed")
+    row = page.locator("#result_list tr").filter(has_text=run["run_id"][-12:])
+    expect(row).to_contain_text("completed")
     assert page.evaluate("window.neverReloaded") is True
 
 

@@ -1,10 +1,15 @@
 """A chat client of the AI SDK in a few lines, against the application in this process."""
 
 import json
+import threading
 from typing import Any
 from uuid import uuid4
 
+from agentserver.core import loops
 from agentserver.protocols.ai_sdk.chunks import Chunk
+from runs.events import log
+from runs.events.types import ToolCallReady
+from runs.models import Run
 from tests.api.conftest import JsonClient
 from tests.faces.ai_sdk_wire import check
 
@@ -62,6 +67,28 @@ class Chat:
 
     def stop(self, verb: str) -> Any:
         return self.api.post(f"{PREFIX}/threads/{self.id}/{verb}", **self.headers)
+
+
+class HeldChat(Chat):
+    """A chat whose agent waits in a tool until ``release``."""
+
+    gate = threading.Event()
+
+    def release(self) -> None:
+        self.gate.set()
+
+    def until_held(self, call_id: str = "") -> Run:
+        """Returns when the newest run has called its tool."""
+        run = Run.objects.filter(thread_id=self.id).latest("created_at")
+        loops.run_sync(_called(run.pk, call_id), 20)
+        return run
+
+
+async def _called(run_id: str, call_id: str) -> None:
+    async for record in log.follow(run_id):
+        event = record and record.event
+        if isinstance(event, ToolCallReady) and call_id in {"", event.call_id}:
+            return
 
 
 def text_of(message: Json) -> str:

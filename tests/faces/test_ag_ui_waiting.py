@@ -261,3 +261,14 @@ def test_it_ignores_results_of_other_calls(call_id: str, api: JsonClient) -> Non
     frames = run(api, "picker", result("other"), user("u2"), threadId="t")
     assert frames[-1]["type"] == "RUN_FINISHED"
     assert "other" not in [each.get("toolCallId") for each in messages(api, "t")]
+
+
+def test_it_keeps_its_own_id_for_a_result_whose_id_is_taken(call_id: str, api: JsonClient) -> None:
+    run(api, "picker", user("u1"), {**result(call_id), "id": "u1-again"}, threadId="t")
+    run(api, "picker", user("u2"), threadId="t", tools=PICK)
+    listed = messages(api, "t")
+    open_call = listed[-1]["toolCalls"][0]["id"]
+    frames = run(api, "picker", {**result(open_call), "id": "u1-again"}, threadId="t")
+    ids = [each["id"] for each in messages(api, "t")]
+    assert frames[-1]["type"] == "RUN_FINISHED"
+    assert ids.count("u1-again") == 1

@@ -38,12 +38,13 @@ from runs.events.types import (
 from tests.events.run_logs import IDS, RunLog, run_logs
 from tests.faces.ai_sdk_wire import Refused, check, check_shape
 
-START = {
+START: Chunk = {
     "type": "start",
     "messageId": "r",
     "messageMetadata": {"runId": "r", "threadId": "t", "agentId": "a"},
 }
-STEP, END_STEP = {"type": "start-step"}, {"type": "finish-step"}
+STEP: Chunk = {"type": "start-step"}
+END_STEP: Chunk = {"type": "finish-step"}
 
 
 def encoded(records: Iterable[Record], *, after_seq: int = 0) -> list[Chunk]:
@@ -543,7 +544,13 @@ def test_it_lists_transient_data_nowhere() -> None:
 
 # --- the check itself ---------------------------------------------------------------------------
 
-GOOD = [START, STEP, *text("b", "x"), END_STEP, {"type": "finish", "finishReason": "stop"}]
+GOOD: list[Chunk] = [
+    START,
+    STEP,
+    *text("b", "x"),
+    END_STEP,
+    {"type": "finish", "finishReason": "stop"},
+]
 BAD: dict[str, list[Chunk]] = {
     "no start": GOOD[1:],
     "a second start": [START, *GOOD],

@@ -4,7 +4,6 @@ import psycopg
 import pytest
 
 from tests.live.app.agents import talk
-from tests.live.client import Client
 from tests.live.conftest import Rough
 from tests.live.rows import READER
 from tests.live.sse import Frame, shown_text
@@ -16,7 +15,6 @@ class Watched:
     """A run whose viewer has seen the beginning of its text."""
 
     def __init__(self, rough: Rough, name: str) -> None:
-        self.client: Client = rough.client
         self.key = rough.key(name)
         self.run_id = rough.client.submit("live-text", self.key)
         self._watching = rough.client.watch(self.run_id)

@@ -19,8 +19,8 @@ from agentserver.core.api.operation import Raw, operation
 from agentserver.core.api.views import ApiView
 
 YAML: Final = "application/yaml"
-# Both pages style themselves at run time; Redoc searches in a worker it makes up, and the logo of its
-# makers, which it would load from them, is not shown.
+# Both pages style themselves at run time; Redoc searches in a worker it makes up. The logo that it
+# would load from its makers is not shown.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "

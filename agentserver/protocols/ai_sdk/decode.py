@@ -20,6 +20,7 @@ from threads.services import NewMessage
 
 CLIENT_METADATA = "client_metadata"
 INPUT_ROLES = ("user", "system")
+_ANSWERED = {"approval-responded", "output-available", "output-error", "output-denied"}
 DENIED = "The user denied this call"
 
 Posted = Mapping[str, Any]
@@ -114,21 +115,24 @@ def _answer(part: Posted) -> Answer | None:
     is_tool = isinstance(kind, str) and (kind.startswith("tool-") or kind == "dynamic-tool")
     if not is_tool or not isinstance(call_id, str) or not isinstance(state, str):
         return None
-    answered = state in {"approval-responded", "output-available", "output-error"}
-    return Answer(call_id, state, part) if answered else None
+    return Answer(call_id, state, part) if state in _ANSWERED else None
 
 
-def decision(answer: Answer, call: ToolCall) -> Decided | None:
-    """The decision on a call that waits, or None where the part does not answer its question.
+def fits(call: ToolCall, state: str) -> bool:
+    """Whether a part in this state can answer what the call asked.
 
     A person's yes or no comes as an approval, the outcome of a client's own tool as an output; one
     is never taken for the other.
     """
+    asked_for_approval = is_approval(Suspension.model_validate(call.suspension))
+    return asked_for_approval is (state == "approval-responded")
+
+
+def decision(answer: Answer, call: ToolCall) -> Decided | None:
+    """The decision on a call that waits and fits; None for an answer that is none."""
     suspension = Suspension.model_validate(call.suspension)
     if answer.state == "approval-responded":
-        return _approval(answer, suspension) if is_approval(suspension) else None
-    if is_approval(suspension):
-        return None
+        return _approval(answer, suspension)
     if answer.state == "output-available":
         return Decided(reference=answer.call_id, action="resume", payload=answer.part.get("output"))
     return _failure(answer, suspension)

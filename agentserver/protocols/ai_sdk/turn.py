@@ -1,6 +1,6 @@
 """One posted chat request: what it asks for, done through the services, and the stream it gets."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -177,7 +177,9 @@ class _Request:
         ]
         if waiting and not decided:
             raise BadRequest(NOTHING_NEW)
-        seen = held_until(log.read(run.pk), {call.call_id for call in calls})
+        asked = {call.call_id for call in calls}
+        settled = {answer.call_id for answer in answers} - asked
+        seen = held_until(log.read(run.pk), asked, settled)
         if decided:
             self._decide(run, decided)
         return Turn(run.pk, after_seq=seen)
@@ -192,7 +194,8 @@ class _Request:
         run = Run.objects.filter(thread=self.thread, turn__isnull=False).order_by("-turn").first()
         ids = [answer.call_id for answer in answers]
         calls = ToolCall.objects.filter(run=run, call_id__in=ids, suspension__isnull=False)
-        asked = list(calls)
+        states = {answer.call_id: answer.state for answer in answers}
+        asked = [call for call in calls if decode.fits(call, states[call.call_id])]
         return (run, asked) if asked else (None, [])
 
     def _decide(self, run: Run, decided: Sequence[Decided]) -> None:
@@ -209,9 +212,12 @@ class _Request:
                 raise
 
 
-def held_until(records: Sequence[Record], call_ids: set[str]) -> int:
+def held_until(
+    records: Sequence[Record], call_ids: set[str], settled: Set[str] = frozenset()
+) -> int:
     """The seq of the suspension at which a client was asked about these calls: it holds what came
-    up to there. 0 when it was never asked."""
+    up to there. Not one at which calls were open that it knows to be ``settled``. 0 when it was
+    never asked."""
     asked: dict[str, str] = {}
     for record in records:
         event = record.event
@@ -219,6 +225,6 @@ def held_until(records: Sequence[Record], call_ids: set[str]) -> int:
             asked[event.suspension.ticket_id] = event.call_id
         elif isinstance(event, RunSuspended):
             tickets = {asked.get(ticket.ticket_id) for ticket in event.tickets}
-            if tickets & call_ids:
+            if tickets & call_ids and not tickets & settled:
                 return record.seq
     return 0

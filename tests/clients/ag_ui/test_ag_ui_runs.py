@@ -23,7 +23,10 @@ def plain(messages: list[Json]) -> list[tuple[Any, ...]]:
 
 
 def turns(*texts: str) -> list[Json]:
-    return [step for text in texts for step in ({"say": text}, {"run": {}})]
+    steps: list[Json] = []
+    for text in texts:
+        steps += [{"say": text}, {"run": {}}]
+    return steps
 
 
 def test_it_streams_text(client: Client, listing: Listing) -> None:

@@ -163,7 +163,7 @@ def test_it_moves_on_when_the_client_does_not_run_its_tool(client: Client) -> No
 
 
 # --- being stopped --------------------------------------------------------------------------------
-def test_it_stops_within_a_second(client: Client, listing: Listing) -> None:
+def test_it_stops_at_once(client: Client, listing: Listing) -> None:
     thread_id = new_thread()
     stop = {"deltas": 3, "post": f"/v1/ag-ui/threads/{thread_id}/interrupt"}
     played = client.play(
@@ -172,7 +172,9 @@ def test_it_stops_within_a_second(client: Client, listing: Listing) -> None:
     )  # fmt: skip
     stopped = played.runs[0]
     assert stopped["posted"] == 202
-    assert stopped["secondsToStop"] < 1
+    # A fraction of this on an idle machine; undisturbed the answer takes more than four.
+    assert stopped["secondsToStop"] < 3
+    assert len(stopped["messages"][-1]["content"]) < len(played.messages[-1]["content"])
     if client.is_modern:
         assert stopped["finished"]["outcome"] == {"type": "cancelled"}
     else:
