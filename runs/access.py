@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from agentserver.access.identity import principal_of
+from agentserver.access.identity import identify
 from agentserver.access.principal import Principal
 from agentserver.core.errors import NotFound
 from runs.events.eventstream import CHANGE_CHANNELS, run_of, thread_of
@@ -29,8 +29,8 @@ def may_read_channel(request: HttpRequest, channel: str) -> bool:
     The lists (``runs``, ``threads``, ``mailbox``) tell of every resource, so a caller that is bound
     to one does not get them.
     """
-    principal = principal_of(request)
-    if not principal.has("read"):
+    principal = identify(request)
+    if principal is None or not principal.has("read"):
         return False
     if channel in CHANGE_CHANNELS or principal.resource_id is None:
         return principal.resource_id is None

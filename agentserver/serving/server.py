@@ -1,6 +1,7 @@
 """Serving HTTP in development and in the single-process product: uvicorn around the ASGI app."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -32,7 +33,9 @@ def serve(*, host: str, port: int, announce: str) -> None:
     server = _Announcing(config, worker, announce)
     _let_sigterm_unwind()
     try:
-        server.run()
+        # Ctrl-C is how it is meant to end.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
     finally:
         if worker:
             worker.stop()

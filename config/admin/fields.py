@@ -69,7 +69,8 @@ class Lines(forms.CharField):
 class _OptionalLinesWidget(forms.MultiWidget):
     def __init__(self) -> None:
         modes = Select(choices=[("", "Not set"), ("list", "Only these, one per line")])
-        super().__init__([modes, _textarea(3, **_MONOSPACE)])
+        names = _textarea(3, **{**_MONOSPACE, "class": f"{_MONOSPACE['class']} as-second"})
+        super().__init__([modes, names])
 
     def decompress(self, value: Any) -> list[str]:
         return _parts(value)

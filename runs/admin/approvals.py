@@ -37,7 +37,7 @@ class CallFilter(ChoiceFilter):
 class ToolCallAdmin(PageAdmin):
     page_template = "admin/runs/call.html"
     payloads = ("result", "answers")
-    live_channel = "runs"
+    live_channels = "runs"
     list_display = ("name", "state", "arguments_cell", "agent", "run_cell", "since", "verbs_cell")
     list_display_links = ("name",)
     list_filter = (CallFilter,)

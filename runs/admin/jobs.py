@@ -36,7 +36,7 @@ class JobAdmin(PageAdmin):
     of a run that is over once more, as a new run on the same thread."""
 
     page_template = "admin/runs/job.html"
-    live_channel = "mailbox"
+    live_channels = "mailbox runs"
     list_display = ("name", "state_cell", "run_cell", "thread_cell", "kind", "attempts", "due",
                     "error", "created", "verbs_cell")  # fmt: skip
     list_display_links = ("name",)

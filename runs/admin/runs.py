@@ -58,7 +58,7 @@ class RunAdmin(PageAdmin):
     page_template = "admin/runs/run.html"
     part_template = "admin/runs/run_part.html"
     payloads = ("request_extras", "output", "final_output", "error_payload", "usage")
-    live_channel = "runs"
+    live_channels = "runs"
     list_display = ("name", "state", "agent", "thread_cell", "duration", "steps", "used", "cost",
                     "model_cell", "created")  # fmt: skip
     list_display_links = ("name",)

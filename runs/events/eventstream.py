@@ -16,7 +16,16 @@ from django_eventstream.channelmanager import ChannelManagerBase
 from django_eventstream.event import Event
 from django_eventstream.storage import EventDoesNotExist, StorageBase
 
-from agentserver.core.errors import BadRequest, Forbidden, Gone, NotFound, Unauthenticated
+from agentserver.access.identity import identify
+from agentserver.access.principal import ANONYMOUS
+from agentserver.core.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    Gone,
+    NotFound,
+    Unauthenticated,
+)
 from agentserver.core.exact_json import dumps
 from agentserver.core.sse import release_database
 from runs.events import cursor, log
@@ -107,14 +116,14 @@ class Channels(ChannelManagerBase):  # type: ignore[misc]
     def get_channels_for_request(
         self, request: HttpRequest, view_kwargs: Mapping[str, Any]
     ) -> set[str]:
-        """`Unauthenticated` or `Forbidden` when one of the channels is refused."""
+        """`Unauthenticated`, `Forbidden` or `NotFound` when one of the channels is refused."""
         channels = requested(request, view_kwargs)
         access = _access()
         for channel in sorted(channels):
             if not access(request, channel):
-                raise _refusal(request)
+                raise _refusal(request, channel)
             if not _exists(channel):
-                raise NotFound(f"no such channel: {channel}")
+                raise _no_such(channel)
         return channels
 
     def can_read_channel(self, user: Any, channel: str) -> bool:
@@ -156,8 +165,17 @@ def _exists(channel: str) -> bool:
     return channel in CHANGE_CHANNELS
 
 
-def _refusal(request: HttpRequest) -> Unauthenticated | Forbidden:
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
+def _refusal(request: HttpRequest, channel: str) -> ApiError:
+    """A reader is not told whether there is such a run or thread in another resource."""
+    caller, user = identify(request), getattr(request, "user", None)
+    if caller is ANONYMOUS:
+        caller = None
+    if caller is not None and caller.has("read") and channel not in CHANGE_CHANNELS:
+        return _no_such(channel)
+    if caller is not None or (user is not None and user.is_authenticated):
         return Forbidden("this channel is not for you")
     return Unauthenticated("authentication is required")
+
+
+def _no_such(channel: str) -> NotFound:
+    return NotFound(f"no such channel: {channel}")

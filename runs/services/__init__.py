@@ -3,8 +3,9 @@
 from runs.services.decisions import Decided, submit_decision, submit_decisions
 from runs.services.deletion import delete_thread
 from runs.services.housekeeping import prune, sweep
+from runs.services.requests import Cut, Input, Mode, Submitted
 from runs.services.stopping import cancel, cancel_run, cancel_thread, interrupt_thread
-from runs.services.submission import Cut, Input, Mode, Submitted, submit, submit_foreground
+from runs.services.submission import submit, submit_foreground
 
 __all__ = [
     "Cut",

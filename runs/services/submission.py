@@ -1,19 +1,13 @@
 """Submitting work to a thread: the one door through which every run and every message comes in."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from agentserver.access.principal import Principal
 from agentserver.core import loops
 from agentserver.core.errors import BadRequest, Conflict, NotFound
-from agentserver.core.exact_json import dumps
 from agentserver.core.ids import new_id
 from config import registry as registries
 from runs import dispatch
@@ -23,11 +17,12 @@ from runs.events.live import channel
 from runs.mailbox import lane as lanes
 from runs.mailbox import stop
 from runs.mailbox.submit import Queued, RunRequest, insert_run
-from runs.models import IdempotencyKey, Job, Lane, Run, RunInput
+from runs.models import Lane, Run, RunInput
+from runs.services.idempotency import earlier_submission, lost_race, remember
+from runs.services.requests import Input, Mode, Submitted
 from runs.tools.frontend import frontend_tools
 from threads.models import Thread
 from threads.services import (
-    NewMessage,
     append_messages,
     delete_messages,
     ensure_thread,
@@ -39,85 +34,13 @@ DEFAULT_AGENT = "default"
 RETRY_AFTER_SECONDS = 1
 
 
-class Mode(StrEnum):
-    """What a submission does about a run that is under way (native API, mailbox semantics).
-
-    `QUEUE` waits its turn. `STEER` joins the running run before its next inference, else queues.
-    `INTERRUPT` stops everything and then runs. `RESUME` continues the waiting run under its id.
-    `REJECT` refuses with 409 when the thread is busy. `ROLLBACK` interrupts and removes what the
-    interrupted run and its input added to the conversation.
-    """
-
-    QUEUE = "queue"
-    STEER = "live_then_queue"
-    INTERRUPT = "interrupt_then_queue"
-    RESUME = "resume_open_run"
-    REJECT = "reject"
-    ROLLBACK = "rollback"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """Where a conversation is taken up again: what follows the message goes, and it too when
-    ``inclusive``."""
-
-    message_id: str
-    inclusive: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Input:
-    """A submission, its wire form already checked.
-
-    `agent_id` None means the thread's latest agent. `extras` may hold ``frontend_tools`` (list of
-    tool definitions), ``overrides`` and client metadata. `run_id` is given where the protocol's
-    client chooses it. `idempotency_key` makes a repeat return the first run
-    (`named_agent`, filled in here, keeps what was sent, for comparing). `cut` shortens the
-    conversation before the messages are added (there may be none then), `state` becomes the shared
-    state of the thread; both are part of starting a run, so not of the modes that join one.
-    """
-
-    principal: Principal
-    thread_id: str | None
-    messages: Sequence[NewMessage]
-    agent_id: str | None = None
-    mode: Mode = Mode.QUEUE
-    resource_id: str | None = None
-    parent_thread_id: str | None = None
-    run_id: str | None = None
-    origin: str = Run.Origin.USER
-    sender_id: str = ""
-    extras: dict[str, Any] = field(default_factory=dict)
-    idempotency_key: str | None = None
-    named_agent: str | None = None
-    must_exist: bool = False
-    cut: Cut | None = None
-    state: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """Where the input went. `status` says whether anything is ahead of it.
-
-    `fresh` is false when an idempotency key found an earlier run, `steered` true when the input
-    joined a run that was already running (no job then).
-    """
-
-    thread_id: str
-    run: Run
-    job: Job | None
-    status: Literal["running", "queued"] = "queued"
-    fresh: bool = True
-    steered: bool = False
-
-
 def submit(request: Input) -> Submitted:
     """Background submission: stores input, run and job in one transaction, or nothing at all."""
     checked = _checked(request)
     try:
         return _submit(checked)
     except IntegrityError as error:
-        return _lost_race(checked, error)
+        return lost_race(checked, error)
 
 
 def submit_foreground(request: Input) -> Submitted:
@@ -130,7 +53,7 @@ def submit_foreground(request: Input) -> Submitted:
     try:
         return _submit(checked)
     except IntegrityError as error:
-        return _lost_race(checked, error)
+        return lost_race(checked, error)
 
 
 # --- checks before anything is stored ------------------------------------------------------
@@ -155,7 +78,7 @@ def _latest_agent(thread_id: str | None) -> str:
 
 
 def _submit(request: Input) -> Submitted:
-    earlier = _earlier(request)
+    earlier = earlier_submission(request)
     if earlier:
         return earlier
     attempt = _attempt(request)
@@ -178,7 +101,7 @@ def _attempt(request: Input, *, awaited: Run | None = None) -> "Submitted | Run"
     thread, fresh = _thread(request)
     lane = lanes.lock(thread, fresh=fresh)
     # An equal request may have held the lock until now: it must not be interrupted by its repeat.
-    earlier = None if fresh else _earlier(request)
+    earlier = None if fresh else earlier_submission(request)
     if earlier:
         return earlier
     if awaited and lane.holder_id:
@@ -239,7 +162,7 @@ def _insert(thread: Thread, lane: Lane, request: Input, *, fresh: bool = False) 
     transaction.on_commit(partial(_announce, queued))
     first = lane.next_job_id == queued.job.pk
     submitted = Submitted(thread.pk, queued.run, queued.job, "running" if first else "queued")
-    _remember(request, submitted)
+    remember(request, submitted)
     return submitted
 
 
@@ -285,7 +208,7 @@ def _steer(thread: Thread, holder: Run, request: Input) -> Submitted:
         note = {"kind": "input", "run_id": holder.pk}
         transaction.on_commit(lambda: channel().send_control(note))
     steered = Submitted(thread.pk, holder, None, steered=True, status="running")
-    _remember(request, steered)
+    remember(request, steered)
     return steered
 
 
@@ -300,7 +223,7 @@ def _resume(thread: Thread, lane: Lane, holder: Run | None, request: Input) -> S
         RunInput.objects.create(run=holder, message_ids=ids)
     dispatch.on_commit()
     resumed = Submitted(thread.pk, holder, job, status="running")
-    _remember(request, resumed)
+    remember(request, resumed)
     return resumed
 
 
@@ -330,57 +253,3 @@ def _wait_for_release(run: Run) -> None:
 async def _ended(run_id: str) -> None:
     async for _ in log.follow(run_id, heartbeat=1):
         pass
-
-
-# --- idempotency ---------------------------------------------------------------------------
-
-
-def _scope(request: Input) -> str:
-    return f"{request.principal.id}:{request.thread_id or ''}"[:255]
-
-
-def _digest(request: Input) -> str:
-    body = {
-        "agent": request.named_agent,
-        "mode": request.mode,
-        "messages": [[m.role, m.content] for m in request.messages],
-        "extras": request.extras,
-    }
-    return hashlib.sha256(dumps(body).encode()).hexdigest()
-
-
-def _earlier(request: Input) -> Submitted | None:
-    """The submission that an equal request with the same key made before."""
-    if not request.idempotency_key:
-        return None
-    known = IdempotencyKey.objects.filter(scope=_scope(request), key=request.idempotency_key)
-    row = known.select_related("run").first()
-    if row is None:
-        return None
-    if row.body_digest != _digest(request):
-        raise Conflict("the idempotency key was used with another body", code="idempotency_key")
-    run, steered = row.run, row.answer["steered"]
-    job = Job.objects.filter(pk=row.answer["job_id"]).first()
-    return Submitted(run.thread_id, run, job, fresh=False, status="running", steered=steered)
-
-
-def _remember(request: Input, submitted: Submitted) -> None:
-    if request.idempotency_key:
-        job_id = submitted.job.pk if submitted.job else None
-        IdempotencyKey.objects.create(
-            scope=_scope(request),
-            key=request.idempotency_key,
-            body_digest=_digest(request),
-            run=submitted.run,
-            answer={"job_id": job_id, "steered": submitted.steered},
-        )
-
-
-def _lost_race(request: Input, error: IntegrityError) -> Submitted:
-    """Two equal requests at once: the loser answers with the winner's run."""
-    earlier = _earlier(request)
-    if earlier:
-        return earlier
-    if request.run_id and Run.objects.filter(pk=request.run_id).exists():
-        raise Conflict(f"run already exists: {request.run_id}") from error
-    raise error

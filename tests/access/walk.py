@@ -1,17 +1,17 @@
 """Two resources with everything in them, and every request the routes know of.
 
-Resource ``alice`` owns the thread and the run that the examples of the API documentation name, so an
+Resource ``alice`` owns the thread and the run that the examples of the API documentation name: an
 example sent as it is asks for her objects. ``bob`` has a thread of his own. `MARK` is in every text
 of hers: no answer to him may hold it.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.apps import apps
-from django.contrib.admindocs.views import simplify_regex
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -25,13 +25,13 @@ from config.defaults import agent, model, provider
 from config.seeding import seed_builtin
 from runs.events.segments import append_segment
 from runs.events.types import Record, RunStarted, TextDelta
-from runs.models import Run
+from runs.models import Lane, Run
 from tests.api.rows import call, job, message, run, thread
 
 ALICE, BOB = "alice", "bob"
 MARK = "only-for-alice"
 HIS_THREAD, HIS_RUN = "bobs-thread", "bobs-run"
-CALL_ID = "call_1"
+CALLS = ("call_1", "call_2")
 UNKNOWN = {THREAD_ID: "no-such-thread", RUN_ID: "no-such-run"}
 # What else is in a path: not of a resource.
 OTHER = {
@@ -47,15 +47,18 @@ APPS = ("threads", "runs", "memory", "config")
 def build() -> None:
     """The rows, and an agent ``assistant`` that could be asked."""
     _publish()
-    hers = thread(THREAD_ID, resource_id=ALICE, title=f"Title {MARK}")
-    done = run(hers, id="her-first-run", output=f"Answer {MARK}", turn=1)
+    hers = thread(THREAD_ID, resource_id=ALICE, title=f"Title {MARK}", message_seq=1)
+    Lane.objects.create(thread=hers, resource_id=ALICE, turn=2, holder_id=RUN_ID)
+    done = run(hers, id="her-first-run", final_output=f"Answer {MARK}", turn=1, last_seq=2)
     waiting = run(hers, id=RUN_ID, status="waiting", agent_id="assistant", second=5, turn=2)
-    call(waiting, CALL_ID, status="suspended")
+    for call_id in CALLS:
+        call(waiting, call_id, status="suspended")
     message(done, f"Question {MARK}", seq=1, message_id="her-message")
     job(done, state="Accepted")
     job(waiting, state="Accepted", second=5)
     _log(done)
     his = thread(HIS_THREAD, resource_id=BOB)
+    Lane.objects.create(thread=his, resource_id=BOB, turn=1)
     run(his, id=HIS_RUN, turn=1)
 
 
@@ -116,11 +119,9 @@ class Asked:
         return replace(self, path=forget(self.path), body=json.loads(forget(json.dumps(self.body))))
 
     def send(self, client: Client) -> Any:
-        """The answer; a stream is closed before its first event."""
+        """The answer. Nobody reads a stream, so it never begins."""
         body = "" if self.body is None else json.dumps(self.body)
         answer: Any = client.generic(self.method.upper(), self.path, body, JSON)
-        if answer.streaming:
-            answer.close()
         return answer
 
     def __str__(self) -> str:
@@ -172,7 +173,17 @@ def _routes(patterns: list[Any], prefix: str) -> Iterator[tuple[str, str]]:
         elif isinstance(pattern, URLPattern):
             view = getattr(pattern.callback, "cls", None)
             for verb in _verbs(view):
-                yield verb, "/" + simplify_regex(path).lstrip("/")
+                yield verb, _template(path)
+
+
+def _template(route: str) -> str:
+    """A route as OpenAPI writes it: ``<str:name>`` and named groups become ``{name}``."""
+    named = re.sub(r"\(\?P<(\w+)>[^)]+\)|<(?:\w+:)?(\w+)>", _braced, route)
+    return "/" + re.sub(r"\^|(?<!\\)\$$", "", named).replace("\\", "")
+
+
+def _braced(found: re.Match[str]) -> str:
+    return f"{{{found[1] or found[2]}}}"
 
 
 def _verbs(view: Any) -> Iterator[str]:

@@ -20,6 +20,15 @@ from threads.models import Message, Thread
 THREADS, RUNS, MESSAGES = 2_000, 20_000, 100_000
 BIG = ("threads_message", "threads_thread", "runs_run", "runs_runevents", "runs_job",
        "runs_toolcall")  # fmt: skip
+# Rows without the ORM, which would take most of the time of these tests.
+MANY_MESSAGES = """
+    INSERT INTO threads_message (thread_id, message_id, seq, role, content, tool_calls,
+                                 tool_call_id, visibility, run_id, metadata, created_at)
+    WITH RECURSIVE number(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < %s)
+    SELECT 'big-' || CAST(n %% %s AS text), 'm-' || CAST(n AS text), n / %s + 1, 'user',
+           '[]', '[]', '', 'all', '', '{}', %s
+    FROM number
+"""
 LISTS = {
     "threads": "/admin/threads/thread/",
     "threads by date": "/admin/threads/thread/?updated_at_from=2024-01-01",
@@ -48,20 +57,15 @@ def large(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 def _fill() -> None:
     start = now() - timedelta(days=400)
     Thread.objects.bulk_create(
-        [Thread(pk=f"big-{n:05}", updated_at=start + timedelta(minutes=n)) for n in range(THREADS)],
+        [Thread(pk=f"big-{n}", updated_at=start + timedelta(minutes=n)) for n in range(THREADS)],
         batch_size=5_000,
     )
-    Message.objects.bulk_create(
-        [
-            Message(thread_id=f"big-{n % THREADS:05}", seq=n // THREADS + 1, role="user")
-            for n in range(MESSAGES)
-        ],
-        batch_size=5_000,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_MESSAGES, [MESSAGES - 1, THREADS, THREADS, now()])
     Run.objects.bulk_create([_run(n, start) for n in range(RUNS)], batch_size=2_000)
     Job.objects.bulk_create(
         [
-            Job(pk=f"job-{n:05}", thread_id=f"big-{n % THREADS:05}", run_id=f"run-{n:05}",
+            Job(pk=f"job-{n:05}", thread_id=f"big-{n % THREADS}", run_id=f"run-{n:05}",
                 state="Accepted")
             for n in range(RUNS)
         ],
@@ -86,7 +90,7 @@ def _run(number: int, start: Any) -> Run:
     at = start + timedelta(minutes=number)
     return Run(
         pk=f"run-{number:05}",
-        thread_id=f"big-{number % THREADS:05}",
+        thread_id=f"big-{number % THREADS}",
         agent_id=f"agent-{number % 7}",
         status="done",
         termination_code="natural",

@@ -75,12 +75,12 @@ def test_it_does_not_interrupt_a_run_by_its_own_repeat(
     first = api.post("/v1/runs", body, **{"Idempotency-Key": "k"}).headers["x-run-id"]
     engine.running(first)
     # The repeat looks for the key a moment before the first request has stored it.
-    looks, known = iter([True]), submission._earlier
+    looks, known = iter([True]), submission.earlier_submission
 
     def too_early(request: submission.Input) -> submission.Submitted | None:
         return None if next(looks, False) else known(request)
 
-    monkeypatch.setattr(submission, "_earlier", too_early)
+    monkeypatch.setattr(submission, "earlier_submission", too_early)
     again = api.post("/v1/runs", body, **{"Idempotency-Key": "k"})
     gate.set()
     assert again.headers["x-run-id"] == first

@@ -84,6 +84,20 @@ def test_it_cannot_write_while_nobody_else_has_taken_over(held: Held, engine: La
     assert_fold(run)
 
 
+def test_it_cannot_write_before_its_successor_comes(held: Held, engine: Lab) -> None:
+    engine.agent(turns([call("wait", "c1")], [text("{{tool_result}}")]))
+    run = engine.submit().run
+    held.wait_until_entered()
+    assert engine.host
+    engine.host._stopping = True  # claims nothing any more
+    take_away(run)
+    before = (conversation(), log.read(run.pk), fresh(run).updated_at)
+    held.release()
+    wait_for(idle(engine.host))
+    assert (conversation(), log.read(run.pk), fresh(run).updated_at) == before
+    assert [row.status for row in calls_of(run)] == ["running"]
+
+
 def test_it_cannot_end_a_run_that_was_taken_away(engine: Lab) -> None:
     slow = text("one two three", chunks=12, delay_ms=40)
     engine.agent(turns([slow]))

@@ -6,6 +6,7 @@ import pytest
 
 from agentserver.access.principal import ANONYMOUS
 from runs import services
+from runs.engine import journal
 from runs.events.types import TextDelta, ToolCallFinished
 from runs.models import Run
 from runs.services import Mode
@@ -234,6 +235,33 @@ def test_it_folds_a_cancel_in_the_middle_of_tools(engine: Lab, offer: Offer) -> 
     held.release()
     assert run.termination_code == "cancelled"
     assert [row.status for row in calls_of(run)] == ["cancelled", "succeeded"]
+    assert_fold(run)
+
+
+def test_it_folds_a_cancel_in_the_middle_of_a_commit(
+    engine: Lab, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, commit = Held(), Held()
+    original = journal.save
+
+    def wait() -> str:
+        tool.hold()
+        return "late"
+
+    def save(*given: Any) -> None:
+        original(*given)
+        commit.hold()
+
+    offer(wait)
+    monkeypatch.setattr(journal, "save", save)
+    engine.agent(turns([call("wait"), call("add", a=1, b=1)], [text("never")]))
+    run = engine.submit().run
+    commit.wait_until_entered()
+    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    commit.release()
+    run = engine.end(run)
+    tool.release()
+    assert run.termination_code == "cancelled"
     assert_fold(run)
 
 

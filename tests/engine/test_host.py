@@ -164,7 +164,10 @@ def test_it_gives_back_what_it_claims_while_it_stops(
     assert Job.objects.get(run=run).state == Job.State.QUEUED
 
 
-def test_it_hears_a_cancel_while_it_claims(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_hears_a_cancel_while_it_claims(
+    lab: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.AGENTSERVER_LEASE_SECONDS = 60  # no renewal tells it
     lab.agent(turns([text("la " * 100, chunks=200, delay_ms=50)]))
     original = assembly.claim
 

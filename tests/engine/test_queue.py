@@ -283,6 +283,27 @@ def test_it_lets_at_least_one_of_two_simultaneous_starts_win(busy: bool, engine:
     assert "natural" in outcomes
 
 
+def test_it_does_not_stop_the_run_that_won_while_it_waited(
+    held: Held, engine: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.agent([*HOLDING[:1], *SLOW])
+    old = engine.submit("slow").run
+    engine.seen(old, TextDelta)
+    winners: list[Run] = []
+
+    def let_another_in(run: Run) -> None:
+        engine.end(run)
+        winners.append(holding(engine, held))
+
+    monkeypatch.setattr("runs.services.submission._wait_for_release", let_another_in)
+    with pytest.raises(Conflict):
+        services.submit_foreground(asking("too late"))
+    assert fresh(winners[0]).cancel_requested == ""
+    held.release()
+    assert engine.end(winners[0]).termination_code == "natural"
+    assert ("user", "too late") not in conversation()
+
+
 def test_it_serialises_many_submissions_at_once(engine: Lab) -> None:
     engine.agent(ECHO)
     results = in_parallel(*[lambda: engine.submit("x")] * 8)

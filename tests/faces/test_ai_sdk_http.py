@@ -96,6 +96,27 @@ def test_it_keeps_the_metadata_of_a_message(chat: Chat) -> None:
     assert chat.messages()[0]["metadata"] == {"tone": "kind"}
 
 
+def test_it_shows_a_text_once_when_the_model_had_to_be_asked_again(
+    engine: Engine, chat: Chat
+) -> None:
+    again = [
+        {"text": "Hel"},
+        {"error": {"status": 503, "times": 1}},
+        {"text": "lo", "chunk_size": 1},
+    ]
+    chat.agent = engine.agent("unsteady", [{"reply": again}])
+    assert shown(chat.say("hi")) == "Hello"
+    assert chat.texts()[-1] == ("assistant", "Hello")
+
+
+@pytest.mark.parametrize("verb", ["cancel", "interrupt"])
+def test_it_has_nothing_to_stop_when_nothing_runs(chat: Chat, verb: str) -> None:
+    chat.say("hi")
+    answer = chat.stop(verb)
+    assert answer.status_code == 404
+    assert answer.json()["error"] == f"thread not found: {chat.id}"
+
+
 # --- histories ----------------------------------------------------------------------------------
 
 

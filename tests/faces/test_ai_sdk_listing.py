@@ -15,7 +15,7 @@ from threads.models import Thread
 from threads.services import NewMessage, append_messages
 
 ECHO = [{"reply": [{"text": "{{last_user}}", "chunks": 2}]}]
-TWO_STEPS = [
+TWO_STEPS: list[dict[str, Any]] = [
     {"when": {"turn": 1}, "reply": [{"text": "ok"}]},
     {"reply": [{"text": "I look."}, {"tool_call": {"name": "hold"}}]},
 ]
@@ -41,9 +41,8 @@ def held(engine: Engine, api: JsonClient) -> HeldChat:
     return chat
 
 
-def said(text: str, message_id: str = "") -> NewMessage:
-    more = {"id": message_id} if message_id else {}
-    return NewMessage(role="user", content=[{"type": "text", "text": text}], **more)
+def said(text: str) -> NewMessage:
+    return NewMessage(role="user", content=[{"type": "text", "text": text}])
 
 
 # --- pages --------------------------------------------------------------------------------------

@@ -226,3 +226,21 @@ def test_it_takes_the_word_of_a_client_for_its_own_tools_only(chat: Chat, done: 
     assert chat.post(*history).status_code == 400
     assert set(ToolCall.objects.values_list("status", flat=True)) == {"suspended"}
     assert done == []
+
+
+@pytest.mark.parametrize(
+    "approval", [{"approved": "yes"}, {"approved": 1}, {"approved": True, "id": "another"}, {}]
+)
+def test_it_takes_nothing_but_a_boolean_for_a_known_ticket(
+    chat: Chat, done: list[str], approval: Json
+) -> None:
+    chat.say("wipe")
+    history = chat.messages()
+    for part in history[-1]["parts"]:
+        if "toolCallId" in part:
+            ticket = {"id": part["approval"]["id"]}
+            part.update(state="approval-responded", approval=ticket | approval)
+    answer = chat.post(*history)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "no new messages or interaction responses"
+    assert done == []

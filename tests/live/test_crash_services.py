@@ -4,11 +4,14 @@ import psycopg
 import pytest
 
 from tests.live.app.agents import talk
+from tests.live.client import wait_for
 from tests.live.conftest import Rough
 from tests.live.rows import READER
 from tests.live.sse import Frame, shown_text
 
 pytestmark = pytest.mark.leg("postgres")  # the other leg has no services
+
+IN_A_ROW = 10
 
 
 class Watched:
@@ -70,6 +73,26 @@ def test_it_survives_the_loss_of_every_subscription_and_buffer(rough: Rough) -> 
 def test_it_survives_the_end_of_every_database_session(rough: Rough) -> None:
     watched = Watched(rough, "postgres")
 
+    _end_sessions(rough)
+
+    assert watched.to_the_end() == talk(watched.key)
+    _wait_until_steady(rough)
+    rows = rough.read(watched.run_id)
+    assert rows.run["termination_code"] == "natural"
+    assert rows.roles == ["user", "assistant"]
+    assert rows.misfold == ""
+
+
+def test_it_answers_again_after_the_end_of_every_database_session(rough: Rough) -> None:
+    _end_sessions(rough)
+
+    statuses = _wait_until_steady(rough)
+
+    assert set(statuses) <= {201, 503}
+
+
+def _end_sessions(rough: Rough) -> None:
+    """Of the server; not that of the reader beside it."""
     with psycopg.connect(rough.live.environment["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -78,8 +101,14 @@ def test_it_survives_the_end_of_every_database_session(rough: Rough) -> None:
             [READER],
         )
 
-    assert watched.to_the_end() == talk(watched.key)
-    rows = rough.read(watched.run_id)
-    assert rows.run["termination_code"] == "natural"
-    assert rows.roles == ["user", "assistant"]
-    assert rows.misfold == ""
+
+def _wait_until_steady(rough: Rough) -> list[int]:
+    """Calls until ten in a row succeed: each dead connection of a pool fails one."""
+    statuses: list[int] = []
+
+    def call() -> list[int]:
+        statuses.append(rough.client.http.post("/v1/threads", json={}).status_code)
+        return statuses[-IN_A_ROW:]
+
+    wait_for(call, lambda last: last == [201] * IN_A_ROW, what="ten answers in a row")
+    return statuses

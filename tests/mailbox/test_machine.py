@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from agentserver.access.principal import ANONYMOUS
 from agentserver.core.errors import NotFound
 from runs import services
-from runs.engine.session import LostRun
+from runs.engine.session import LostRun, Stopped
 from runs.mailbox import claim as claims
 from runs.mailbox import sweep
 from runs.mailbox.claim import Claim
@@ -34,6 +34,7 @@ class Line:
     holder: str = ""
     # claimed, ready (to be claimed again), backing off, suspended
     phase: str = ""
+    asked_to_stop: bool = False
     failures: int = 0
     generation: int = 0
     turn: int = 0
@@ -46,6 +47,7 @@ class Line:
 
     def let_go(self) -> None:
         self.holder, self.phase, self.failures = "", "", 0
+        self.asked_to_stop = False
 
 
 class Mailbox(RuleBasedStateMachine):
@@ -84,6 +86,7 @@ class Mailbox(RuleBasedStateMachine):
 
     def _stop(self, line: Line, run_id: str) -> None:
         if run_id == line.holder and line.phase == "claimed":
+            line.asked_to_stop = True
             return
         if run_id == line.holder:
             line.let_go()
@@ -171,6 +174,10 @@ class Mailbox(RuleBasedStateMachine):
     @rule(data=st.data())
     def suspend(self, data: Any) -> None:
         line = self._pick(data, "claimed")
+        if line.asked_to_stop:
+            with pytest.raises(Stopped):
+                queue.suspend(self.claims[line.holder])
+            return
         queue.suspend(self.claims.pop(line.holder))
         line.phase = "suspended"
 
@@ -258,7 +265,8 @@ def test_it_behaves_like_the_model() -> None:
     run_machine(
         Mailbox,
         settings=settings(
-            max_examples=40,
+            max_examples=150,
+            derandomize=False,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

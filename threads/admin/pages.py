@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from agentserver.core.admin import PageAdmin
-from agentserver.core.admin.cells import ago, link, short
+from agentserver.core.admin.cells import NOTHING, ago, amount, link, short
 from agentserver.core.admin.filters import DateRange
 from threads.admin.conversation import bubbles, pretty
 from threads.models import Message, Thread
@@ -19,8 +19,8 @@ class ThreadPages(PageAdmin):
     page_template = "admin/threads/thread.html"
     part_template = "admin/threads/thread_part.html"
     payloads = ("custom", "state")
-    live_channel = "threads"
-    list_display = ("name", "resource_id", "message_seq", "created", "updated")
+    live_channels = "threads runs"
+    list_display = ("name", "resource", "appended", "created", "updated")
     list_filter = (("updated_at", DateRange),)
     search_fields = ("id", "resource_id")
     search_help_text = "A thread id or a resource id, or its beginning"
@@ -30,6 +30,14 @@ class ThreadPages(PageAdmin):
     @admin.display(description="Thread")
     def name(self, thread: Thread) -> str:
         return thread.title or short(thread.pk)
+
+    @admin.display(description="Resource")
+    def resource(self, thread: Thread) -> str:
+        return thread.resource_id or NOTHING
+
+    @admin.display(description="Messages")
+    def appended(self, thread: Thread) -> str:
+        return amount(thread.message_seq)
 
     @admin.display(description="Created")
     def created(self, thread: Thread) -> str:

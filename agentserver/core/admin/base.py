@@ -33,14 +33,14 @@ class BaseAdmin(_ModelAdmin):
 
     `verbs` names what may be done besides: some of ``add``, ``change``, ``delete``, each of which
     needs the model permission of that name too. `payloads` are columns that the list does not read,
-    `search_fields` are plain columns searched by their beginning, `live_channel` makes the list
-    refresh itself when that channel of ``/events/`` says that something changed, and `empty_text`
+    `search_fields` are plain columns searched by their beginning, `live_channels` make the list
+    refresh itself when one of these channels of ``/events/`` says that something changed, and `empty_text`
     says what will stand here and how it comes to be.
     """
 
     verbs: ClassVar[frozenset[str]] = frozenset()
     payloads: ClassVar[tuple[str, ...]] = ()
-    live_channel: ClassVar[str] = ""
+    live_channels: ClassVar[str] = ""
     empty_text: ClassVar[str] = ""
 
     paginator = BoundedPaginator

@@ -8,7 +8,7 @@ literal with nothing but required members, and an optional member without a valu
 from collections.abc import Mapping
 from typing import Any
 
-from runs.events.types import FileProduced, SourceCited, Usage
+from runs.events.types import Usage
 
 Chunk = dict[str, Any]
 
@@ -31,33 +31,6 @@ def metadata_of(usage: Usage) -> Chunk:
     """``{"messageMetadata": {"usage": ...}}``, or nothing when no tokens were counted."""
     counts = {_USAGE_NAMES[name]: count for name, count in usage.items() if name in _USAGE_NAMES}
     return {"messageMetadata": {"usage": counts}} if counts else {}
-
-
-def file_chunk(event: FileProduced) -> Chunk | None:
-    url = event.url
-    if event.data is not None:
-        url = f"data:{event.media_type};base64,{event.data}"
-    return {"type": "file", "url": url, "mediaType": event.media_type} if url else None
-
-
-def source_chunk(event: SourceCited) -> Chunk | None:
-    """A document needs a title and a media type on the wire, whatever the source had."""
-    if event.kind == "document":
-        return {
-            "type": "source-document",
-            "sourceId": event.source_id,
-            "mediaType": event.media_type or "application/octet-stream",
-            "title": event.title or event.file_name or event.source_id,
-            **given(filename=event.file_name),
-        }
-    if not event.url:
-        return None
-    return {
-        "type": "source-url",
-        "sourceId": event.source_id,
-        "url": event.url,
-        **given(title=event.title),
-    }
 
 
 def data_chunk(

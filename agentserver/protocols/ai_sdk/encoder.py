@@ -12,21 +12,14 @@ from agentserver.protocols.ai_sdk.artifacts import Artifacts
 from agentserver.protocols.ai_sdk.calls import CallBook, input_delta
 from agentserver.protocols.ai_sdk.chunks import (
     Chunk,
-    data_chunk,
-    file_chunk,
     given,
-    source_chunk,
 )
 from agentserver.protocols.ai_sdk.endings import GIVEN_UP, RETRIED, ending, finish
 from agentserver.protocols.ai_sdk.redo import MODEL_OUTPUT, Piece, Pieces, Redo
+from agentserver.protocols.ai_sdk.shown import shown
 from runs.events.types import (
-    ActivityDelta,
-    ActivitySnapshot,
     AnyEvent,
     ArtifactUpdated,
-    DataProduced,
-    ErrorReported,
-    FileProduced,
     InferenceCompleted,
     ReasoningDelta,
     ReasoningEnded,
@@ -34,9 +27,6 @@ from runs.events.types import (
     RunFinished,
     RunStarted,
     RunSuspended,
-    SourceCited,
-    StateDelta,
-    StateSnapshot,
     StepFinished,
     StepReset,
     StepStarted,
@@ -116,9 +106,14 @@ class MessageEncoder:
             self._step_seq = seq
         if isinstance(event, MODEL_OUTPUT):
             self._pieces.note(event)
+        yield from self._handled(event)
+
+    def _handled(self, event: AnyEvent) -> Iterator[Chunk]:
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             yield from handler(self, event)
+        else:
+            yield from shown(event)
 
     def run_started(self, event: RunStarted) -> Iterator[Chunk]:
         if not self._metadata:
@@ -205,12 +200,6 @@ class MessageEncoder:
         for wire_id in list(self._open):
             yield from self._end_block(wire_id)
 
-    def file(self, event: FileProduced) -> Iterator[Chunk]:
-        yield from filter(None, [file_chunk(event)])
-
-    def source(self, event: SourceCited) -> Iterator[Chunk]:
-        yield from filter(None, [source_chunk(event)])
-
     # --- tool calls ----------------------------------------------------------------------------
 
     def call_started(self, event: ToolCallStarted) -> Iterator[Chunk]:
@@ -233,35 +222,8 @@ class MessageEncoder:
     def call_finished(self, event: ToolCallFinished) -> Iterator[Chunk]:
         yield from self._calls.finished(event)
 
-    # --- what tools show -----------------------------------------------------------------------
-
-    def state_snapshot(self, event: StateSnapshot) -> Iterator[Chunk]:
-        yield data_chunk("state-snapshot", event.snapshot, part_id="state")
-
-    def state_delta(self, event: StateDelta) -> Iterator[Chunk]:
-        yield data_chunk("state-delta", event.delta, transient=True)
-
-    def activity_snapshot(self, event: ActivitySnapshot) -> Iterator[Chunk]:
-        data = {"activityType": event.activity_type, "content": event.content}
-        yield data_chunk("activity-snapshot", data, part_id=event.activity_id)
-
-    def activity_delta(self, event: ActivityDelta) -> Iterator[Chunk]:
-        data = {
-            "activityId": event.activity_id,
-            "activityType": event.activity_type,
-            "patch": event.patch,
-        }
-        yield data_chunk("activity-delta", data, transient=True)
-
     def artifact(self, event: ArtifactUpdated) -> Iterator[Chunk]:
         yield self._artifacts.update(event)
-
-    def data(self, event: DataProduced) -> Iterator[Chunk]:
-        yield data_chunk(event.name, event.data, part_id=event.data_id, transient=event.transient)
-
-    def error(self, event: ErrorReported) -> Iterator[Chunk]:
-        told = {"message": event.message, **given(code=event.code)}
-        yield data_chunk("error", told, transient=True)
 
     # --- a step that is done again ---------------------------------------------------------------
 
@@ -281,8 +243,7 @@ class MessageEncoder:
             if isinstance(event, ToolCallFinished | StepFinished | RunSuspended):
                 yield from self._part_ways(redo)
             self._redo = None if isinstance(event, RunFinished) else self._redo
-            handler = _HANDLERS.get(type(event))
-            yield from handler(self, event) if handler else ()
+            yield from self._handled(event)
 
     def _rejoin(self, redo: Redo) -> Iterator[Chunk]:
         """All that was shown has been said again: the parts on the wire go on from here."""
@@ -331,19 +292,11 @@ _HANDLERS: dict[type, Callable[[MessageEncoder, Any], Iterator[Chunk]]] = {
     TextEnded: MessageEncoder.block_ended,
     ReasoningDelta: MessageEncoder.reasoning_delta,
     ReasoningEnded: MessageEncoder.block_ended,
-    FileProduced: MessageEncoder.file,
-    SourceCited: MessageEncoder.source,
     ToolCallStarted: MessageEncoder.call_started,
     ToolCallDelta: MessageEncoder.call_delta,
     ToolCallReady: MessageEncoder.call_ready,
     ToolCallProgress: MessageEncoder.call_progress,
     ToolCallOutput: MessageEncoder.call_output,
     ToolCallFinished: MessageEncoder.call_finished,
-    StateSnapshot: MessageEncoder.state_snapshot,
-    StateDelta: MessageEncoder.state_delta,
-    ActivitySnapshot: MessageEncoder.activity_snapshot,
-    ActivityDelta: MessageEncoder.activity_delta,
     ArtifactUpdated: MessageEncoder.artifact,
-    DataProduced: MessageEncoder.data,
-    ErrorReported: MessageEncoder.error,
 }

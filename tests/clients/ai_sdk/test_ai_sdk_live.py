@@ -1,17 +1,23 @@
 """Streams that are watched, left, resumed and stopped."""
 
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.clients.ai_sdk.conftest import (
+    PACKAGES,
     Client,
     Json,
     kinds,
     lists_what_it_holds,
     new_chat,
+    publish,
     request,
     said,
     texts,
 )
+from tests.live.server import StartServer
 
 SLOW: Json = {"send": "slowly"}
 
@@ -96,15 +102,6 @@ def test_it_forgets_a_half_answer_that_is_generated_anew(client: Client) -> None
     assert lists_what_it_holds(played.last)
 
 
-def test_it_has_nothing_to_stop_when_nothing_runs(client: Client) -> None:
-    chat = new_chat()
-    paths = [f"/v1/ai-sdk/threads/{chat}/{verb}" for verb in ("cancel", "interrupt")]
-    for path in paths:
-        step = client.play("demo-echo", {"send": "hi"}, {"post": path}, chat=chat).last
-        assert step["status"] == 404
-        assert step["body"]["error"] == f"thread not found: {chat}"
-
-
 def test_it_stops_one_answer_for_the_next_message(client: Client) -> None:
     chat = new_chat()
     body = {
@@ -122,3 +119,35 @@ def test_it_stops_one_answer_for_the_next_message(client: Client) -> None:
     assert [message["role"] for message in listed] == ["user", "assistant"] * 2
     assert texts(listed[-1]) == "me first"
     assert started.last["status"] == "ready"
+
+
+# --- a worker dies -------------------------------------------------------------------------------
+
+
+def until_spoken(base: str, thread_id: str, pieces: int) -> None:
+    """Returns when an answer on the thread has so many pieces."""
+    url = f"{base}/v1/threads/{thread_id}/events/stream"
+    with urllib.request.urlopen(url, timeout=30) as stream:
+        for line in stream:
+            pieces -= b'"text_delta"' in line
+            if not pieces:
+                return
+
+
+@pytest.mark.leg("postgres")
+@pytest.mark.parametrize("version", PACKAGES)
+def test_it_shows_the_text_once_when_a_worker_dies(start_server: StartServer, version: str) -> None:
+    server = start_server(env={"AGENTSERVER_LEASE_SECONDS": "1"})
+    publish(server.url)
+    client = Client(version, server.url)
+    chat = request(server.url, "/v1/threads", {})["id"]
+    with ThreadPoolExecutor() as pool:
+        spoken = pool.submit(until_spoken, server.url, chat, 10)
+        playing = pool.submit(client.play, "slow", SLOW, chat=chat)
+        spoken.result(30)
+        server.kill_worker()
+        server.start_worker()
+        step = playing.result(60).last
+    assert step["status"] == "ready"
+    assert said(step)[-1][1] == "A long answer in small pieces. " * 3
+    assert lists_what_it_holds(step)

@@ -1,7 +1,7 @@
 /* Live pages and confirmations of the admin.
  *
- * An element with data-live names a channel of /events/ and, in data-live-target, what to replace.
- * When the channel says anything, the page (or data-live-url) is fetched once and that element is
+ * An element with data-live names channels of /events/ and, in data-live-target, what to replace.
+ * When one of them says anything, the page (or data-live-url) is fetched once and that element is
  * taken over from the answer. Everything is rendered by the server; nothing here knows about runs.
  */
 (() => {
@@ -21,7 +21,8 @@
     }
 
     open() {
-      this.source = new EventSource(`/events/${encodeURIComponent(this.element.dataset.live)}`);
+      const channels = this.element.dataset.live.split(" ").map((name) => ["channel", name]);
+      this.source = new EventSource(`/events/?${new URLSearchParams(channels)}`);
       const soon = () => this.soon();
       for (const name of this.element.dataset.liveEvents.split(" ")) {
         this.source.addEventListener(name, soon);
