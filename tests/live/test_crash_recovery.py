@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -51,9 +52,7 @@ class Story:
 
     def wait_until_busy(self) -> None:
         for run_id in self.agents:
-            wait_for(
-                lambda run_id=run_id: self._is_busy(run_id), bool, what=f"run {run_id} at work"
-            )
+            wait_for(partial(self._is_busy, run_id), bool, what=f"run {run_id} at work")
 
     def _is_busy(self, run_id: str) -> bool:
         """Its tool waits at the gate, or has ended and is in the log, or it talks."""
@@ -63,7 +62,7 @@ class Story:
         if self.agents[run_id] in {"live-count", "live-store"}:
             kinds = [entry["event_type"] for entry in self.rough.client.events(run_id)]
             return "tool_call_done" in kinds
-        return self.rough.client.run(run_id)["status"] == "running"
+        return bool(self.rough.client.run(run_id)["status"] == "running")
 
     def kill(self) -> None:
         running = {run_id: self.rough.client.worker_of(run_id) for run_id in self.agents}

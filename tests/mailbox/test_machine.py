@@ -265,8 +265,8 @@ def test_it_behaves_like_the_model() -> None:
     run_machine(
         Mailbox,
         settings=settings(
-            max_examples=150,
-            derandomize=False,
+            max_examples=30,
+            derandomize=True,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -33,9 +33,9 @@ class BaseAdmin(_ModelAdmin):
 
     `verbs` names what may be done besides: some of ``add``, ``change``, ``delete``, each of which
     needs the model permission of that name too. `payloads` are columns that the list does not read,
-    `search_fields` are plain columns searched by their beginning, `live_channels` make the list
-    refresh itself when one of these channels of ``/events/`` says that something changed, and `empty_text`
-    says what will stand here and how it comes to be.
+    `search_fields` are plain columns searched by their beginning, `live_channels` (separated by
+    spaces) are those of ``/events/`` at whose word the list refreshes itself, and `empty_text` says
+    what will stand here and how it comes to be.
     """
 
     verbs: ClassVar[frozenset[str]] = frozenset()

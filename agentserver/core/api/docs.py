@@ -63,7 +63,9 @@ class OpenApiJson(_DocumentView):
 
 class OpenApiYaml(_DocumentView):
     @operation(
-        "Get this document as YAML", public=True, answers={200: Raw(YAML, "OpenAPI 3.1 as YAML")}
+        "Get this document as YAML",
+        public=True,
+        answers={200: Raw(YAML, "OpenAPI 3.1 as YAML", data=dict[str, Any])},
     )
     def get(self, request: Request) -> HttpResponse:
         return _answer(OpenApiYamlRenderer, YAML)

@@ -33,10 +33,11 @@ class EventStream:
 
 @dataclass(frozen=True)
 class Raw:
-    """An answer that is not JSON."""
+    """An answer that is not JSON; ``data`` is its shape where it is data all the same."""
 
     media_type: str
     description: str
+    data: Any = str
 
 
 class Several(dict[str, Any]):

@@ -141,7 +141,7 @@ class ApiSchema(AutoSchema):
 
     def _content(self, answer: Any) -> Schema:
         if isinstance(answer, Raw):
-            return {answer.media_type: {"schema": {"type": "string"}}}
+            return {answer.media_type: {"schema": self.schema_of(answer.data)}}
         if isinstance(answer, EventStream):
             frames: Schema = {"type": "string"}
             if answer.data is not None:

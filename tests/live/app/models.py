@@ -8,6 +8,8 @@ class Effect(models.Model):
 
     key = models.CharField(max_length=100)
 
+    objects = models.Manager["Effect"]()
+
     class Meta:
         app_label = "live_app"
 
