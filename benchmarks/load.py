@@ -17,6 +17,7 @@ from benchmarks.client import Answer, BrokenStreamError, Connection, connect, re
 from benchmarks.shape import DELTA_COUNT, RUN_SECONDS
 
 _MAX_REASONS: Final = 5
+_RESTARTED: Final = b"stream_reset"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,10 @@ class Load:
         if answer.status == 200 and whole:
             self.result.add(answer)
         else:
-            self.result.add_failure(f"{answer.status}, {deltas} deltas: {answer.body[-300:]!r}")
+            # A run that was started over has said why; else the end tells most.
+            place = answer.body.find(_RESTARTED)
+            shown = answer.body[place : place + 300] if place >= 0 else answer.body[-300:]
+            self.result.add_failure(f"{answer.status}, {deltas} deltas: {shown!r}")
 
 
 async def hold(job: Job) -> None:

@@ -54,6 +54,9 @@ def server(kind: Kind, model_url: str) -> Iterator[Target]:
         "AGENTSERVER_RUNS_PER_WORKER": "2000",
         "BENCHMARK_MODEL_URL": model_url,
     }
+    if kind == "embedded":
+        # Services that `make bench` has started are for the other kind.
+        environment |= {"DATABASE_URL": "", "REDIS_URL": ""}
     with contextlib.ExitStack() as stack:
         template = stack.enter_context(_template()) if kind == "scaled" else None
         live = stack.enter_context(live_server(template, env=environment))

@@ -80,7 +80,7 @@ def _log(of: Run) -> None:
         thread_id=of.thread_id, run_id=of.pk, agent_id="assistant", attempt=1, cause="start"
     )
     said = TextDelta(block_id="b", delta=MARK)
-    append_segment(of.pk, [Record(seq, AT, event) for seq, event in enumerate((begun, said), 1)])
+    append_segment(of.pk, [Record(1, AT, begun), Record(2, AT, said)])
 
 
 def rows() -> dict[str, Any]:

@@ -36,11 +36,14 @@ LISTS = {
     "runs, page 3": "/admin/runs/run/?p=3",
     "runs by status": "/admin/runs/run/?status=waiting",
     "runs by date": "/admin/runs/run/?created_at_from=2024-01-01&created_at_to=2024-01-02",
+    "runs with facets": "/admin/runs/run/?_facets=True",
     "runs by id": "/admin/runs/run/?q=run-19",
     "mailbox": "/admin/runs/job/",
     "approvals": "/admin/runs/toolcall/",
     "dashboard": "/admin/",
 }
+# The dashboard counts what its groups of the last day hold, and no rows of a whole table.
+COUNTS = {False: r"COUNT\(", True: r"COUNT\(\*\)"}
 # Of these a whole table is never read, not even to find that nothing fits.
 INDEXED = [name for name in LISTS if name != "dashboard"]
 
@@ -111,7 +114,8 @@ def test_it_counts_no_rows_of_large_tables(large: None, page: Client, name: str)
     counting = [
         sql
         for sql in statements(page, LISTS[name])
-        if re.search(r"COUNT\(\*\)", sql) and any(f'FROM "{table}"' in sql for table in BIG)
+        if re.search(COUNTS[name == "dashboard"], sql)
+        and any(f'FROM "{table}"' in sql for table in BIG)
     ]
 
     assert counting == []

@@ -8,7 +8,7 @@ import yaml
 from django.test import Client
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from agentserver.core.api.docs import document
@@ -46,8 +46,9 @@ def examples(media: dict[str, Any]) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def registry() -> Registry[Any]:
-    resource = Resource(contents=document(), specification=DRAFT202012)
-    return Registry().with_resource("urn:api", resource)
+    empty: Registry[Any] = Registry()
+    found: Registry[Any] = empty.with_resource("urn:api", DRAFT202012.create_resource(document()))
+    return found
 
 
 def test_it_is_valid() -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,9 +10,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.live.process import ROOT
+from tests.live.process import ROOT, ServerProcess
 from tests.live.server import LiveServer
-from tests.processes import free_port, stop, wait_until
+from tests.processes import free_port
 
 EXAMPLE = ROOT / "examples" / "chat"
 SLOW_ENDING = "or to cancel it."
@@ -38,28 +37,17 @@ def address(built: Path, server: LiveServer) -> Iterator[str]:
     """Where the page is served, with the live server behind it."""
     port = free_port()
     vite = EXAMPLE / "node_modules" / ".bin" / "vite"
-    options = ["--outDir", str(built), "--port", str(port), "--strictPort", "--host", "127.0.0.1"]
-    process = subprocess.Popen(
-        [str(vite), "preview", *options],
-        cwd=EXAMPLE,
-        env={**os.environ, "AGENTSERVER_URL": server.url},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
+    place = ["--outDir", str(built), "--host", "127.0.0.1", "--port", str(port), "--strictPort"]
+    process = ServerProcess(
+        "the chat page",
+        [str(vite), "preview", str(EXAMPLE), *place],
+        {**os.environ, "AGENTSERVER_URL": server.url, "NO_COLOR": "1"},
     )
-    url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: _answers(url), what="the chat page")
-        yield url
+        process.wait_for_line(str(port))
+        yield f"http://127.0.0.1:{port}"
     finally:
-        stop(process)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        process.end()
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ import pytest
 from agentserver.access.principal import ANONYMOUS
 from runs import services
 from runs.engine import journal
+from runs.engine.session import Stopped
 from runs.events.types import TextDelta, ToolCallFinished
 from runs.models import Run
 from runs.services import Mode
 from runs.tools import ToolContext, ToolError, ToolResult
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
-from tests.engine.lab import Held, Lab, call, calls_of, conversation, fresh, text, turns
+from tests.engine.lab import Held, Lab, call, calls_of, conversation, fresh, text, turns, wait_for
 
 
 def add(a: int, b: int) -> int:
@@ -257,12 +258,18 @@ def test_it_folds_a_cancel_in_the_middle_of_a_commit(
     engine.agent(turns([call("wait"), call("add", a=1, b=1)], [text("never")]))
     run = engine.submit().run
     commit.wait_until_entered()
-    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    wait_for(told_to_stop(engine))
     commit.release()
     run = engine.end(run)
     tool.release()
     assert run.termination_code == "cancelled"
     assert_fold(run)
+
+
+async def told_to_stop(lab: Lab) -> None:
+    assert lab.host
+    for session in lab.host._sessions.values():
+        session.stop(Stopped)
 
 
 def test_it_folds_a_cancel_while_it_waits(asker: Lab) -> None:

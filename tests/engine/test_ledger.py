@@ -8,9 +8,10 @@ from django.db import OperationalError
 from runs.engine import journal
 from runs.models import Run, ToolCall
 from tests.engine.conftest import Offer
-from tests.engine.crashes import crashing
+from tests.engine.crashes import crashing, take_away
 from tests.engine.folding import assert_fold
 from tests.engine.lab import (
+    Held,
     Lab,
     call,
     calls_of,
@@ -140,6 +141,38 @@ def test_it_undoes_a_transactional_tool_whose_result_was_refused(
     run = lab.end(run)
     assert Thread.objects.filter(title="stored").count() == 1
     assert calls_of(run)[0].executions == 2
+    assert_fold(run)
+
+
+def test_it_never_runs_a_finished_call_again(
+    paid: list[int], lab: Lab, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its result is stored while another call of the step still runs."""
+    held, stored = Held(), threading.Event()
+    executions: list[None] = []
+    original = journal.save
+
+    def wait() -> str:
+        executions.append(None)
+        if len(executions) == 1:
+            held.hold()
+        return "waited"
+
+    def save(commit: journal.Commit) -> None:
+        original(commit)
+        stored.set()
+
+    offer(wait, idempotent=True)
+    monkeypatch.setattr(journal, "save", save)
+    lab.agent(turns([call("pay", "c1", amount=5), call("wait", "c2")], [text("done")]))
+    run = lab.submit().run
+    held.wait_until_entered()
+    assert stored.wait(10)
+    take_away(run)
+    run = lab.end(run)
+    held.release()
+    assert paid == [5]
+    assert [row.executions for row in calls_of(run)] == [1, 2]
     assert_fold(run)
 
 

@@ -27,8 +27,7 @@ def test_it_hands_its_run_back(rough: Rough, show: Callable[[str], None]) -> Non
     with rough.client.watch(run_id) as stream:
         voided = [frame for frame in stream if frame.kind in {"stream_reset", "run_start"}][1:]
 
-    show(
-        f"SIGTERM: gone after {gone - began:.1f} s, run goes on {voided[1].at - began:.1f} s after"
-    )
+    resumed = voided[1].data["created_at"] / 1000
+    show(f"SIGTERM: gone after {gone - began:.1f} s, run on after {resumed - began:.1f} s")
     assert [frame.native.get("reason") for frame in voided] == [HANDED_BACK, None]
     assert rough.read(run_id).answer == talk(key)

@@ -108,21 +108,42 @@ def test_it_shows_text_while_the_model_still_talks(watched: Watched) -> None:
     assert seen[-1].at - first > 2  # the model talks for more than four seconds
 
 
-def test_it_gives_a_returning_viewer_the_stored_text_across_a_kill(rough: Rough) -> None:
-    key = rough.key("viewer")
-    run_id = rough.client.submit("live-text", key)
+@dataclass(frozen=True)
+class Killed:
+    """A run whose worker was killed while a viewer was there; the viewer came back afterwards."""
+
+    text: str
+    stored: str
+    returning: list[Frame]
+    late: list[Frame]
+
+
+@pytest.fixture(scope="module")
+def killed(rough_server: Rough) -> Killed:
+    rough_server.heal()
+    client, key = rough_server.client, rough_server.key("viewer")
+    run_id = client.submit("live-text", key)
     seen: list[Frame] = []
-    with rough.client.watch(run_id) as stream:
+    with client.watch(run_id) as stream:
         for frame in stream:
             seen.append(frame)
             if len(shown_text(seen)) > 50:
                 break
+    worker = rough_server.live.worker_pids.index(client.worker_of(run_id))
+    rough_server.live.kill_worker(index=worker)
+    rough_server.heal()
+    seen = received(seen)
+    with client.watch(run_id, seen[-1].id or "") as stream:
+        seen += stream
+    late = _watch(client, run_id)
+    return Killed(talk(key), rough_server.read(run_id).answer, seen, late)
 
-    rough.live.kill_worker(index=rough.live.worker_pids.index(rough.client.worker_of(run_id)))
-    rough.heal()
-    last = next(frame.id for frame in reversed(received(seen)))
-    with rough.client.watch(run_id, last or "") as stream:
-        seen = received(seen) + list(stream)
 
-    assert "stream_reset" in [frame.kind for frame in seen]
-    assert shown_text(seen) == rough.read(run_id).answer == talk(key)
+def test_it_gives_a_returning_viewer_the_stored_text_across_a_kill(killed: Killed) -> None:
+    assert "stream_reset" in [frame.kind for frame in killed.returning]
+    assert shown_text(killed.returning) == killed.stored == killed.text
+
+
+def test_it_shows_a_late_viewer_the_run_that_was_killed(killed: Killed) -> None:
+    assert shown_text(killed.late) == killed.stored
+    assert killed.late[-1].kind == "run_finish"

@@ -68,7 +68,7 @@ def send(method: str, path: str, *scopes: str) -> Any:
         _, token = create_key(name="routes", scopes=scopes)
         headers["authorization"] = f"Bearer {token}"
     call: Any = getattr(Client(raise_request_exception=False), method.lower())
-    body = () if method == "GET" else ({}, "application/json")
+    body: tuple[Any, ...] = () if method == "GET" else ({}, "application/json")
     return call(concrete(path), *body, headers=headers)
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -45,6 +46,8 @@ class BaseAdmin(_ModelAdmin):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    # The theme offers to count the rows behind each choice of a filter.
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     actions = None

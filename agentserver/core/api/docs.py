@@ -26,6 +26,9 @@ POLICY: Final = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# The package has no types.
+_GENERATOR: Any = SchemaGenerator
+_RENDERERS: dict[str, Any] = {JSON: OpenApiJsonRenderer, YAML: OpenApiYamlRenderer}
 _generating = threading.Lock()
 
 
@@ -37,13 +40,14 @@ def document() -> dict[str, Any]:
 
 @cache
 def _document(urlconf: str) -> dict[str, Any]:
-    made: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(request=None, public=True)
+    generator: Any = _GENERATOR(urlconf=urlconf)
+    made: dict[str, Any] = generator.get_schema(request=None, public=True)
     return made
 
 
 @cache
-def _rendered(urlconf: str, renderer: type[OpenApiJsonRenderer | OpenApiYamlRenderer]) -> bytes:
-    rendered: bytes = renderer().render(document())
+def _rendered(urlconf: str, content_type: str) -> bytes:
+    rendered: bytes = _RENDERERS[content_type]().render(document())
     return rendered
 
 
@@ -58,7 +62,7 @@ class _DocumentView(ApiView):
 class OpenApiJson(_DocumentView):
     @operation("Get this document as JSON", public=True, answers={200: dict[str, Any]})
     def get(self, request: Request) -> HttpResponse:
-        return _answer(OpenApiJsonRenderer, JSON)
+        return _answer(JSON)
 
 
 class OpenApiYaml(_DocumentView):
@@ -68,13 +72,11 @@ class OpenApiYaml(_DocumentView):
         answers={200: Raw(YAML, "OpenAPI 3.1 as YAML", data=dict[str, Any])},
     )
     def get(self, request: Request) -> HttpResponse:
-        return _answer(OpenApiYamlRenderer, YAML)
+        return _answer(YAML)
 
 
-def _answer(
-    renderer: type[OpenApiJsonRenderer | OpenApiYamlRenderer], content_type: str
-) -> HttpResponse:
-    content = _rendered(get_urlconf() or settings.ROOT_URLCONF, renderer)
+def _answer(content_type: str) -> HttpResponse:
+    content = _rendered(get_urlconf() or settings.ROOT_URLCONF, content_type)
     return HttpResponse(content, content_type=content_type)
 
 

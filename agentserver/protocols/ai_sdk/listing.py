@@ -38,8 +38,11 @@ def page_of_ui_messages(
     *, principal: Principal, thread: Thread, query: UIMessageQuery
 ) -> Page[UIMessage]:
     """Counts UI messages. In reading order: of each run what it was asked, then its answer."""
+    rows = _rows(thread, query)
+    # After the rows and before the logs: a run that ends in between is shown, and shown whole.
     active = run_under_way(principal=principal, thread_id=thread.pk)
-    entries = sorted(_entries(thread, query, hidden=active.pk if active else ""), key=_place)
+    hidden = active.pk if active else ""
+    entries = sorted(_entries(thread, query, rows, hidden=hidden), key=_place)
     bound = [thread.pk, query.audience, query.after, query.before, query.run_id, query.order]
     if query.order == "desc":
         entries.reverse()
@@ -79,8 +82,9 @@ def _place(entry: Entry) -> tuple[int, int, int]:
 
 
 # --- which messages there are --------------------------------------------------------------------
-def _entries(thread: Thread, query: UIMessageQuery, *, hidden: str) -> Iterator[Entry]:
-    rows = _rows(thread, query)
+def _entries(
+    thread: Thread, query: UIMessageQuery, rows: Sequence[Row], *, hidden: str
+) -> Iterator[Entry]:
     spoken: set[str] = set()
     for row in rows:
         if not _is_spoken(row):
@@ -90,8 +94,7 @@ def _entries(thread: Thread, query: UIMessageQuery, *, hidden: str) -> Iterator[
             spoken.add(row["run_id"])
             yield _spoken_entry(row)
     if query.audience != "internal" and query.after is None and query.before is None:
-        halves = _half_answers(thread, known=spoken | {hidden})
-        yield from (each for each in halves if query.run_id in {"", each.run_id})
+        yield from _half_answers(thread, run_id=query.run_id, known=spoken | {hidden})
 
 
 def _rows(thread: Thread, query: UIMessageQuery) -> list[Row]:
@@ -121,13 +124,14 @@ def _turn(row: Row) -> int:
     return _NOT_BEGUN if row["turn"] is None else int(row["turn"])
 
 
-def _half_answers(thread: Thread, *, known: set[str]) -> list[Entry]:
+def _half_answers(thread: Thread, *, run_id: str, known: set[str]) -> list[Entry]:
     """Runs that were stopped or failed before any message of theirs was complete.
 
     Their half answer is in the log, and in the client that watched. It is shown while what it
     answers is still there and was not answered once more.
     """
     runs = [run for run in _standing(thread) if run["pk"] not in known]
+    runs = [run for run in runs if run_id in {"", run["pk"]}]
     done = [run for run in runs if run["status"] == Run.Status.DONE]
     logs = segments.read_many([run["pk"] for run in done])
     return [

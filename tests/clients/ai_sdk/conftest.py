@@ -11,11 +11,14 @@ from uuid import uuid4
 
 import pytest
 
+from tests.environment import LEG
 from tests.faces.ai_sdk_wire import check_shape
 from tests.live.server import LiveServer
 
 CLIENTS = Path(__file__).parent.parent
 PACKAGES = {"6.0.180": "ai-6-0-180", "6.0.326": "ai-6-0-326", "7.0.173": "ai"}
+# The database makes no difference to a client: one leg has all releases, the other the strictest.
+VERSIONS = list(PACKAGES) if LEG == "sqlite" else list(PACKAGES)[:1]
 SECONDS = 60
 Json = dict[str, Any]
 
@@ -160,6 +163,6 @@ def base(server: LiveServer) -> str:
     return server.url
 
 
-@pytest.fixture(params=list(PACKAGES))
+@pytest.fixture(params=VERSIONS)
 def client(request: pytest.FixtureRequest, base: str) -> Client:
     return Client(request.param, base)

@@ -1,4 +1,4 @@
-"""Agents on scripted models: each calls its tools once, then talks for about four seconds.
+"""Agents on scripted models: each calls its tools once, then talks for about three seconds.
 
 What they say ends with the user's own words, so that the answer of one run is never mistaken for
 that of another.
@@ -12,7 +12,7 @@ TALK = (
     "The answer comes in many small pieces so that there is time to break things in between. " * 4
 )
 TALK_CHUNKS = 50
-TALK_DELAY_MS = 80
+TALK_DELAY_MS = 60
 FLOOD_CHUNKS = 600
 
 CALLS = {

@@ -1,5 +1,7 @@
 """The one table of the app."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -8,7 +10,7 @@ class Effect(models.Model):
 
     key = models.CharField(max_length=100)
 
-    objects = models.Manager["Effect"]()
+    objects: ClassVar[models.Manager["Effect"]] = models.Manager()
 
     class Meta:
         app_label = "live_app"
