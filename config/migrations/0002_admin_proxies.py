@@ -4,58 +4,53 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('config', '0001_initial'),
+        ("config", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Agent',
-            fields=[
-            ],
+            name="Agent",
+            fields=[],
             options={
-                'verbose_name': 'agent',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "agent",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('config.entry',),
+            bases=("config.entry",),
         ),
         migrations.CreateModel(
-            name='McpServer',
-            fields=[
-            ],
+            name="McpServer",
+            fields=[],
             options={
-                'verbose_name': 'MCP server',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "MCP server",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('config.entry',),
+            bases=("config.entry",),
         ),
         migrations.CreateModel(
-            name='ModelBinding',
-            fields=[
-            ],
+            name="ModelBinding",
+            fields=[],
             options={
-                'verbose_name': 'model',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "model",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('config.entry',),
+            bases=("config.entry",),
         ),
         migrations.CreateModel(
-            name='Provider',
-            fields=[
-            ],
+            name="Provider",
+            fields=[],
             options={
-                'verbose_name': 'provider',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "provider",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('config.entry',),
+            bases=("config.entry",),
         ),
     ]

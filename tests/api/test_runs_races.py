@@ -9,7 +9,8 @@ from django.db import connections
 
 from runs.events.live import channel
 from runs.models import Run
-from runs.services import submission
+from runs.services import Input, Submitted, submission
+from runs.services.idempotency import earlier_submission
 from tests.api.conftest import JsonClient
 from tests.api.native_stream import ECHO, calling, events, new_thread, said, submit
 from tests.api.tools import waiting_tool
@@ -75,9 +76,9 @@ def test_it_does_not_interrupt_a_run_by_its_own_repeat(
     first = api.post("/v1/runs", body, **{"Idempotency-Key": "k"}).headers["x-run-id"]
     engine.running(first)
     # The repeat looks for the key a moment before the first request has stored it.
-    looks, known = iter([True]), submission.earlier_submission
+    looks, known = iter([True]), earlier_submission
 
-    def too_early(request: submission.Input) -> submission.Submitted | None:
+    def too_early(request: Input) -> Submitted | None:
         return None if next(looks, False) else known(request)
 
     monkeypatch.setattr(submission, "earlier_submission", too_early)
