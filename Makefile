@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 IMPORT_PATHS := .:a2a:mcp
 CLIENTS := tests/clients
-SOURCES := agentserver config threads memory runs a2a/agentserver_a2a mcp/agentserver_mcp tests
+SOURCES := agentserver benchmarks config threads memory runs a2a/agentserver_a2a mcp/agentserver_mcp tests
 
 # The newest of the usual names that is recent enough; python3 first, it is what people expect.
 FIND_PYTHON = for name in python3 python3.13 python3.12 python3.11; do \

@@ -1,6 +1,7 @@
 """What becomes of a claimed job: accepted, tried again later, or dead."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import F
 
@@ -22,12 +23,13 @@ def retry_delay(failures: int) -> timedelta:
 
 def accept(*, job_id: str, token: str) -> bool:
     """Claimed → Accepted: the request was consumed, whatever the run's outcome. False: not ours."""
-    return _close(job_id, token, Job.State.ACCEPTED, error="")
+    return _ACCEPT.run(job_id=job_id, token=token, now=now()) == 1
 
 
 def dead_letter(*, job_id: str, token: str, error: str) -> bool:
     """Claimed → DeadLetter."""
-    return _close(job_id, token, Job.State.DEAD_LETTER, error=error)
+    known = error[:MAX_ERROR_LENGTH]
+    return _BURY.run(job_id=job_id, token=token, error=known, now=now()) == 1
 
 
 def retry(*, job: Job, token: str, error: str, delay: timedelta | None = None) -> bool:
@@ -46,17 +48,17 @@ def retry(*, job: Job, token: str, error: str, delay: timedelta | None = None) -
     )
 
 
-def _close(job_id: str, token: str, state: Job.State, *, error: str) -> bool:
-    changed = _CLOSE.run(
-        job_id=job_id, token=token, state=state, error=error[:MAX_ERROR_LENGTH], now=now()
+def _closing(state: Job.State, **columns: Any) -> Update:
+    mine = {"pk": arg("job_id"), "claim_token": arg("token"), "state": Job.State.CLAIMED}
+    return Update(
+        lambda: Job.objects.filter(**mine),
+        state=state,
+        lease_until=None,
+        updated_at=arg("now"),
+        **columns,
     )
-    return changed == 1
 
 
-_CLOSE = Update(
-    lambda: Job.objects.filter(pk=arg("job_id"), claim_token=arg("token"), state=Job.State.CLAIMED),
-    state=arg("state"),
-    lease_until=None,
-    last_error=arg("error"),
-    updated_at=arg("now"),
-)
+# The error of an earlier attempt stays readable on a job that was accepted in the end.
+_ACCEPT = _closing(Job.State.ACCEPTED)
+_BURY = _closing(Job.State.DEAD_LETTER, last_error=arg("error"))

@@ -239,6 +239,7 @@ def test_it_retries_after_the_back_off(lab: Lab) -> None:
     job = Job.objects.get(run=run)
     assert (run.final_output, run.attempt, job.attempt_count) == ("at last", 3, 2)
     assert job.state == Job.State.ACCEPTED
+    assert job.last_error
 
 
 def test_it_gives_a_permanent_error_no_second_attempt(lab: Lab) -> None:
