@@ -39,7 +39,7 @@ class Story:
     keys: dict[str, str] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
-    killed_at: datetime = field(default_factory=partial(datetime.now, UTC)).replace(tzinfo=UTC)
+    killed_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     seconds: float = 0
     rows: dict[str, Rows] = field(default_factory=dict)
 
