@@ -56,7 +56,7 @@ def told_by(server: LiveServer) -> dict[str, Any]:
     call(server, "POST", "/v1/config/providers", provider)
     call(server, "POST", "/v1/config/models", model)
     call(server, "POST", "/v1/config/agents", echo_prompt("You are the first guide."))
-    told = {"first": answer_of(server, "guide")}
+    told: dict[str, Any] = {"first": answer_of(server, "guide")}
     before = call(server, "GET", "/v1/config/agents/guide")
     call(server, "PUT", "/v1/config/agents/guide", echo_prompt("You are the second guide."))
     told["second"] = answer_of(server, "guide")
