@@ -11,13 +11,13 @@ pytestmark = pytest.mark.urls("tests.api.urls_threads")
 
 
 @pytest.fixture
-def broken() -> Iterator[None]:
+def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def fail() -> None:
         raise ConnectionError("password=hunter2")
 
-    health.register("broker", fail)
-    yield
-    health.checks.unregister("broker")
+    with monkeypatch.context() as patch:
+        patch.setitem(health.checks._checks, "broker", fail)
+        yield
 
 
 @pytest.mark.django_db

@@ -11,17 +11,18 @@ SECONDS = 20
 expect.set_options(timeout=SECONDS * 1000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each module: while Playwright runs, its loop occupies the thread of all tests."""
     if chromium.executable() is None:
         pytest.skip(chromium.MISSING)
     with chromium.started() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(browser: Browser, database_template: DatabaseTemplate | None) -> Iterator[LiveServer]:
-    """A server for all browser tests, with olga, who may do everything."""
+    """A server with olga, who may do everything."""
     with live_server(database_template) as server:
         chromium.add_user(server)
         yield server

@@ -18,8 +18,15 @@ def by_id(rows: Rows, term: str, fields: Iterable[str]) -> Rows:
         return rows
     condition = Q()
     for field in fields:
-        condition |= _begins_with(field, wanted, rows.db)
+        condition |= _begins_with(_own_column(rows, field), wanted, rows.db)
     return rows.filter(condition)
+
+
+def _own_column(rows: QuerySet[Any, Any], name: str) -> str:
+    """``thread_id`` as ``thread__id``: the same column without a join, and with text lookups."""
+    field = rows.model._meta.get_field(name)
+    target = getattr(field, "target_field", None)
+    return f"{field.name}__{target.name}" if field.is_relation and target else name
 
 
 def _begins_with(field: str, term: str, alias: str) -> Q:

@@ -39,9 +39,6 @@ class Checks:
     def register(self, name: str, check: Check) -> None:
         self._checks[name] = check
 
-    def unregister(self, name: str) -> None:
-        self._checks.pop(name, None)
-
     def verdicts(self, *, cap: float = CAP_SECONDS) -> dict[str, Verdict]:
         """All checks side by side, within ``cap`` seconds together."""
         deadline = time.monotonic() + cap
