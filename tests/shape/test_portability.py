@@ -10,7 +10,7 @@ pytestmark = pytest.mark.leg("sqlite")  # reads source: once is enough
 
 # Written in pieces so that this file does not contain what it forbids.
 REGISTRIES = [
-    "pypi.org/" + "simple",
+    "pypi" + ".org/simple",
     "files.python" + "hosted.org",
     "registry.npm" + "js.org",
     "registry.yarn" + "pkg.com",
