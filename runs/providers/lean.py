@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import httpx
 import orjson
-from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.profiles import DEFAULT_PROFILE, ModelProfile, merge_profile
 from pydantic_ai.settings import ModelSettings
 
@@ -24,11 +23,13 @@ from runs.providers.credentials import resolve_credentials
 from runs.providers.error_bodies import error_from_response, error_from_stream
 from runs.providers.errors import ProviderError, classify
 from runs.providers.lean_history import plain_history
+from runs.providers.streaming import StreamingModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.models import ModelRequestParameters, StreamedResponse
     from pydantic_ai.tools import RunContext
 
     from runs.providers.lean_stream import LeanStreamedResponse
@@ -76,7 +77,7 @@ def target_of(choice: ModelChoice) -> Target:
     )
 
 
-class LeanModel(Model[None]):
+class LeanModel(StreamingModel):
     """A streaming model over one HTTP endpoint; subclasses say what the wire looks like."""
 
     wire_profile: ClassVar[ModelProfile]
@@ -129,19 +130,6 @@ class LeanModel(Model[None]):
         parameters: ModelRequestParameters,
     ) -> dict[str, Any]:
         """The request as the provider's JSON."""
-
-    async def request(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-    ) -> ModelResponse:
-        async with self.request_stream(
-            messages, model_settings, model_request_parameters
-        ) as stream:
-            async for _ in stream:
-                pass
-            return stream.get()
 
     @asynccontextmanager
     async def request_stream(

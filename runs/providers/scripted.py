@@ -48,19 +48,20 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.profiles import DEFAULT_PROFILE, ModelProfile
 
 from runs.providers.script_scene import Scene, scene_of
 from runs.providers.script_spec import ECHO, Rule, ScriptSpec
 from runs.providers.script_stream import ScriptedStream
 from runs.providers.spec import SCRIPTED, ModelChoice
+from runs.providers.streaming import StreamingModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
-    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.models import ModelRequestParameters, StreamedResponse
     from pydantic_ai.settings import ModelSettings
     from pydantic_ai.tools import RunContext
 
@@ -72,7 +73,7 @@ It outlives the model, so that ``times`` also counts attempts of a run that was 
 """
 
 
-class ScriptedModel(Model[None]):
+class ScriptedModel(StreamingModel):
     """A model that follows a script."""
 
     def __init__(self, model_name: str, script: ScriptSpec) -> None:
@@ -92,19 +93,6 @@ class ScriptedModel(Model[None]):
     @property
     def profile(self) -> ModelProfile:
         return DEFAULT_PROFILE
-
-    async def request(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-    ) -> ModelResponse:
-        async with self.request_stream(
-            messages, model_settings, model_request_parameters
-        ) as stream:
-            async for _ in stream:
-                pass
-            return stream.get()
 
     @asynccontextmanager
     async def request_stream(

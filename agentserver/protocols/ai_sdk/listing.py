@@ -15,10 +15,10 @@ from agentserver.access.principal import Principal
 from agentserver.core.api.paging import CursorQuery, Listing, Page
 from agentserver.protocols.ai_sdk.assemble import message_of
 from agentserver.protocols.ai_sdk.stored import own_message, spoken_message
-from agentserver.protocols.ai_sdk.wire import UIMessageQuery
 from runs.events import segments
 from runs.models import Run
 from runs.selectors import run_under_way
+from threads.api.wire import MessageListQuery
 from threads.models import Message, Thread
 from threads.selectors import MessageFilter
 
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 def page_of_ui_messages(
-    *, principal: Principal, thread: Thread, query: UIMessageQuery
+    *, principal: Principal, thread: Thread, query: MessageListQuery
 ) -> Page[UIMessage]:
     """Counts UI messages. In reading order: of each run what it was asked, then its answer."""
     rows = _rows(thread, query)
@@ -83,7 +83,7 @@ def _place(entry: Entry) -> tuple[int, int, int]:
 
 # --- which messages there are --------------------------------------------------------------------
 def _entries(
-    thread: Thread, query: UIMessageQuery, rows: Sequence[Row], *, hidden: str
+    thread: Thread, query: MessageListQuery, rows: Sequence[Row], *, hidden: str
 ) -> Iterator[Entry]:
     spoken: set[str] = set()
     for row in rows:
@@ -97,7 +97,7 @@ def _entries(
         yield from _half_answers(thread, run_id=query.run_id, known=spoken | {hidden})
 
 
-def _rows(thread: Thread, query: UIMessageQuery) -> list[Row]:
+def _rows(thread: Thread, query: MessageListQuery) -> list[Row]:
     wanted = MessageFilter(
         visibility=query.audience, after=query.after, before=query.before, run_id=query.run_id
     )

@@ -23,11 +23,11 @@ from agentserver.protocols.ai_sdk.wire import (
     ChatRequest,
     UIMessageChunk,
     UIMessageList,
-    UIMessageQuery,
 )
 from runs import services
 from runs.selectors import run_under_way
 from threads.access import get_thread_for
+from threads.api.wire import MessageListQuery
 
 CHUNKS = EventStream("The chunks of one UI message, then `[DONE]`", data=UIMessageChunk)
 
@@ -112,7 +112,7 @@ class ThreadMessagesView(_AiSdkView):
         answers={200: UIMessageList},
         examples={200: examples.UI_MESSAGES},
     )
-    def get(self, request: Request, thread_id: str, query: UIMessageQuery) -> HttpResponse:
+    def get(self, request: Request, thread_id: str, query: MessageListQuery) -> HttpResponse:
         """In reading order, without the message being written. An unknown thread has none."""
         principal = principal_of(request)
         page: Page[UIMessage] = Page([], query.offset, query.limit, 0, None)

@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from agentserver.core.api.fields import PlainText, Unsigned
-from agentserver.core.api.paging import CursorQuery
+from agentserver.core.api.fields import PlainText
 
 
 def _either(*names: str) -> Any:
@@ -64,23 +63,6 @@ class ChatRequest(BaseModel):
     @property
     def regenerates(self) -> bool:
         return (self.trigger or "").startswith("regenerate")
-
-
-class UIMessageQuery(CursorQuery):
-    visibility: str = Field(
-        default="", description="`all`, `internal`, or external messages for anything else"
-    )
-    after: Unsigned | None = Field(default=None, description="Only messages numbered above")
-    before: Unsigned | None = Field(default=None, description="Only messages numbered below")
-    order: Literal["asc", "desc"] = "asc"
-    run_id: str = Field(default="", validation_alias=_either("run_id", "runId"))
-
-    @property
-    def audience(self) -> Literal["all", "internal", "external"]:
-        wanted = self.visibility.lower()
-        if wanted == "all":
-            return "all"
-        return "internal" if wanted == "internal" else "external"
 
 
 # --- answers -------------------------------------------------------------------------------------
