@@ -2,6 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
+
+READS = ["get", "head"]
 
 urlpatterns = [
     path("", include("agentserver.core.api.urls")),
@@ -14,6 +17,9 @@ urlpatterns = [
     path("v1/ag-ui/", include("agentserver.protocols.ag_ui.urls")),
     path("events/", include("runs.events.eventstream_urls")),
     path("admin/", admin.site.urls),
+    # What people type: slashes are not appended by themselves, and "/" is no operation of the API.
+    path("admin", RedirectView.as_view(url="/admin/", http_method_names=READS)),
+    path("", RedirectView.as_view(url="/docs", http_method_names=READS)),
 ]
 
 handler400 = "agentserver.core.api.errors.bad_request"

@@ -30,6 +30,8 @@ from tests.access.walk import (
 pytestmark = pytest.mark.django_db
 # What is not an operation of the API: pages, and channels, which are walked by name below.
 PLAIN = {
+    ("get", "/"),
+    ("get", "/admin"),
     ("get", "/docs"),
     ("get", "/redoc"),
     ("get", "/events/"),

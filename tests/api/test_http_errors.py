@@ -172,3 +172,10 @@ def test_it_answers_head_like_get(open_access: None) -> None:
     answer = Client().head("/v1/threads")
     assert answer.status_code == 200
     assert answer.content == b""
+
+
+@pytest.mark.parametrize(("typed", "page"), [("/", "/docs"), ("/admin", "/admin/")])
+@pytest.mark.urls("agentserver.urls")
+def test_it_sends_people_to_the_page_they_mean(client: Client, typed: str, page: str) -> None:
+    answer = client.get(typed)
+    assert (answer.status_code, answer.headers["location"]) == (302, page)
