@@ -64,7 +64,7 @@ def told_by(server: LiveServer) -> dict[str, Any]:
     call(server, "POST", "/v1/config/agents/guide/restore", revision)
     told["restored"] = call(server, "GET", "/v1/config/agents/guide")
     told["third"] = answer_of(server, "guide")
-    told["audit"] = call(server, "GET", "/v1/audit-log?namespace=agents")
+    told["audit"] = call(server, "GET", "/v1/audit-log?namespace=agents&id=guide")
     told["again"] = call(server, "GET", f"/v1/runs/{told['first']['run_id']}")
     told["metrics"] = call(server, "GET", "/metrics")
     told["logs"] = server.logs()
