@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from agentserver.core import loops
 from agentserver.core.ids import new_id
 from runs import dispatch, metrics
-from runs.engine import assembly
+from runs.engine import assembly, companions
 from runs.engine.endings import Exit
 from runs.engine.session import Draining, LostRun, Session, Stopped
 from runs.events.changes import announce_change
@@ -75,6 +75,8 @@ class Host:
         if self._sweeps:
             self._spawn(self._every(settings.AGENTSERVER_SWEEP_SECONDS, self._sweep))
             self._spawn(self._every(PRUNE_SECONDS, self._prune))
+        for name, companion in companions.registered().items():
+            self._spawn(companions.supervise(name, companion, self), name="companion")
         self._wake()
 
     def stop(self) -> None:
@@ -95,6 +97,8 @@ class Host:
             if left <= 0:
                 break
             await asyncio.wait(running, timeout=left)
+        beside = [task for task in self._tasks if task.get_name() == "companion"]
+        await companions.stop(beside, CLOSE_SECONDS)
         for task in self._tasks:
             task.cancel()
         await close_clients()

@@ -27,6 +27,7 @@ from pydantic_ai.settings import ModelSettings
 from runs.engine.session import Session
 from runs.engine.transcript import Call, Transcript
 from runs.events.types import InferenceCompleted, StepReset, StepStarted
+from runs.providers.aside import Aside
 from runs.providers.errors import ProviderError, classify
 from runs.providers.retry import RetryPolicy, open_stream
 
@@ -132,7 +133,10 @@ async def _stream(
 async def _relay(stream: StreamedResponse, transcript: Transcript) -> None:
     try:
         async for event in stream:
-            _handle(event, transcript)
+            if isinstance(event, Aside):
+                transcript.aside(event.event)
+            else:
+                _handle(event, transcript)
     except ProviderError as error:
         error.midway = True
         raise

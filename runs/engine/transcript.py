@@ -64,6 +64,10 @@ class Transcript:
         self.content: list[dict[str, Any]] = []
         self.calls: list[Call] = []
 
+    def aside(self, event: AnyEvent) -> None:
+        """Shows what the model says beside its message."""
+        self._emit(event)
+
     # --- text -------------------------------------------------------------------------------
 
     def start_text(self, index: int, text: str) -> None:
