@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pydantic import BaseModel
@@ -14,6 +13,7 @@ from rest_framework.request import Request
 from agentserver.core.api.answers import encode, json_answer
 from agentserver.core.api.operation import operation
 from agentserver.core.api.views import ApiView
+from agentserver.core.asgi_handler import Handler
 from agentserver.core.errors import ApiError
 
 
@@ -92,8 +92,7 @@ def status_over_asgi(path: str, raw_path: bytes) -> int:
         "query_string": b"",
         "headers": [(b"host", b"testserver")],
     }
-    handler = ASGIHandler()
-    handler.load_middleware(is_async=True)
+    handler = Handler()
     async_to_sync(handler)(scope, receive, send)
     return int(sent[0]["status"])
 
