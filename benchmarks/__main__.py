@@ -84,6 +84,8 @@ def _measure_server(
             _say(f"{kind}: {group.name} is {', '.join(map(str, group.pids))}")
         for model in (options.model,) if options.model else _MODELS:
             report.series.append(_series(model, target, measure.agent_job(target, model), size))
+        if options.model != "http":
+            report.series.append(_series("a2a", target, measure.a2a_job(target), size))
         if not options.no_memory:
             _measure_memory(report, target, size)
 

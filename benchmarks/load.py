@@ -22,8 +22,9 @@ _RESTARTED: Final = b"stream_reset"
 
 @dataclass(frozen=True)
 class Job:
-    """`runs` runs by `clients` clients; `marker` is in each delta, `end` in each whole answer.
+    """`runs` runs by `clients` clients; `end` is in each whole answer, `marker` in the first delta.
 
+    `piece` is there `pieces` times, however many deltas share a frame; default: `marker` in each.
     With `hold`, every path in it is opened instead and kept open until the process is ended.
     """
 
@@ -33,6 +34,8 @@ class Job:
     body: str = ""
     marker: str = "text_delta"
     end: str = "run_finish"
+    piece: str = ""
+    pieces: int = DELTA_COUNT
     clients: int = 1
     runs: int = 1
     hold: list[str] = field(default_factory=list)
@@ -67,6 +70,7 @@ class Load:
         self._job = job
         self._left = job.runs
         self._marker = job.marker.encode()
+        self._piece = (job.piece or job.marker).encode()
         self._request = request("POST", job.path, host=job.host, body=job.body.encode())
         self.result = Result()
 
@@ -99,8 +103,8 @@ class Load:
         return await connect(self._job.host, self._job.port, marker=self._marker)
 
     def _judge(self, answer: Answer) -> None:
-        deltas = answer.body.count(self._marker)
-        whole = deltas == DELTA_COUNT and self._job.end.encode() in answer.body
+        deltas = answer.body.count(self._piece)
+        whole = deltas == self._job.pieces and self._job.end.encode() in answer.body
         if answer.status == 200 and whole:
             self.result.add(answer)
         else:

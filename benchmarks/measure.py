@@ -14,6 +14,7 @@ import httpx
 from benchmarks.load import Job, Result
 from benchmarks.pace import reference
 from benchmarks.servers import Target
+from benchmarks.shape import DELTA_COUNT, DELTA_TEXT
 from tests.live.process import ServerProcess
 from tests.processes import wait_until
 
@@ -88,6 +89,24 @@ def agent_job(target: Target, kind: str) -> Job:
         "messages": [{"role": "user", "content": "hello"}],
     }
     return Job("127.0.0.1", target.port, path="/v1/runs", body=json.dumps(body))
+
+
+def a2a_job(target: Target) -> Job:
+    """The scripted runs of `agent_job`, sent and streamed over A2A.
+
+    The text comes twice: in the chunks of the artifact, and as the message of the last status.
+    """
+    message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hello"}]}
+    return Job(
+        "127.0.0.1",
+        target.port,
+        path="/v1/a2a/bench-scripted-fast/message:stream",
+        body=json.dumps({"message": message}),
+        marker='"artifactUpdate"',
+        end="TASK_STATE_COMPLETED",
+        piece=DELTA_TEXT,
+        pieces=2 * DELTA_COUNT,
+    )
 
 
 def floor_job(target: Target) -> Job:

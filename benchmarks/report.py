@@ -57,6 +57,7 @@ class TargetReport:
             f"== {self.kind} ==",
             _row(*_TITLES),
             *(line for series in every for line in self._series_lines(series)),
+            *self._face_lines(),
             *(self._memory_line(name, memory) for name, memory in self.memory.items()),
         ]
 
@@ -75,6 +76,17 @@ class TargetReport:
                 _parts(one.cpu_ms, "ms") + _failures(one),
             )
             for one in series.throughput
+        ]
+
+    def _face_lines(self) -> list[str]:
+        """What the scripted run costs over A2A, against the native stream of the same run."""
+        named = {series.name: series.throughput for series in self.series}
+        pairs = zip(named.get("a2a", []), named.get("scripted", []), strict=False)
+        return [
+            f"  A2A stream, {face.clients} clients: {face.quiet_cpu_ms / native.quiet_cpu_ms:.2f} x"
+            " the CPU of the native stream"
+            for face, native in pairs
+            if native.quiet_cpu_ms
         ]
 
     def _ratio(self, one: Throughput) -> str:
