@@ -36,10 +36,10 @@ async def relayed(frames: Frames) -> Frames:
 async def run_frames(run_id: str, *, fresh: bool, close_on_suspend: bool) -> Frames:
     """A run from its first event to its last; see `log.follow` for ``fresh``."""
     encoder = NativeEncoder(run_id)
-    records = log.follow(run_id, fresh=fresh, stop_on_suspend=close_on_suspend)
-    async with aclosing(records):
-        async for record in records:
-            frames = None if record is None else encoder.frames(record)
+    batches = log.follow_batches(run_id, fresh=fresh, stop_on_suspend=close_on_suspend)
+    async with aclosing(batches):
+        async for batch in batches:
+            frames = None if batch is None else b"".join(map(encoder.frames, batch))
             if frames != b"":
                 yield frames
 

@@ -20,6 +20,8 @@ from runs.models import Run
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Batch = list[Record]
+Batches = AsyncGenerator[Batch, None]
 
 HEARTBEAT_SECONDS = 15.0
 DISCONNECTED_SECONDS = 2.0
@@ -57,15 +59,15 @@ class Follower:
         self._gap_before = 0
         self._blind = False
 
-    async def catch_up_fresh(self) -> AsyncGenerator[Record, None]:
-        for record in self._admit(await self._buffered()):
-            yield record
+    async def catch_up_fresh(self) -> Batches:
+        if found := list(self._admit(await self._buffered())):
+            yield found
         if self.held:
-            async with aclosing(self.catch_up()) as records:
-                async for record in records:
-                    yield record
+            async with aclosing(self.catch_up()) as batches:
+                async for batch in batches:
+                    yield batch
 
-    async def catch_up(self) -> AsyncGenerator[Record, None]:
+    async def catch_up(self) -> Batches:
         """Read the log to its end, then the live buffer. Twice when the buffer shows a gap: the
         step may have been committed, and the buffer trimmed, between the two reads."""
         for _ in range(2):
@@ -73,31 +75,31 @@ class Follower:
             page = None
             while not self.ended and (page is None or page.full):
                 page = await in_database(read_page, self.run_id, self.seq)
-                for record in self._take(page.records):
-                    yield record
+                if found := list(self._take(page.records)):
+                    yield found
                 if page.over:
                     self.ended = True
             if self.ended:
                 return
-            for record in self._admit(await self._buffered()):
-                yield record
+            if found := list(self._admit(await self._buffered())):
+                yield found
             if not self.held:
                 return
 
-    async def next_round(self, subscription: Subscription) -> AsyncGenerator[Record | None, None]:
+    async def next_round(self, subscription: Subscription) -> AsyncGenerator[Batch | None, None]:
         """Whatever is new, or None when it is time for a heartbeat, or nothing."""
-        batches = await subscription.get(self._patience(subscription))
-        if batches is not None and not self.held and not _any_lost(batches):
-            for record in self._admit(_records(batches)):
-                yield record
+        arrived = await subscription.get(self._patience(subscription))
+        if arrived is not None and not self.held and not _any_lost(arrived):
+            if found := list(self._admit(_records(arrived))):
+                yield found
             if not self.held:
                 return
-        elif batches is not None and self.held:
+        elif arrived is not None and self.held:
             # Whatever arrives behind a gap is read again once the gap is closed.
             await asyncio.sleep(GAP_SECONDS)
-        async with aclosing(self.catch_up()) as caught_up:
-            async for record in caught_up:
-                yield record
+        async with aclosing(self.catch_up()) as batches:
+            async for batch in batches:
+                yield batch
         if not self.ended and self._silence() >= self._heartbeat - _CLOCK_SLACK:
             self._spoke_at = time.monotonic()
             yield None

@@ -11,6 +11,7 @@ from runs.events.follower import (
     DISCONNECTED_SECONDS,
     HEARTBEAT_SECONDS,
     PAGE,
+    Batch,
     Follower,
     in_database,
 )
@@ -23,6 +24,7 @@ from threads.models import Thread
 __all__ = [
     "append_segment",
     "follow",
+    "follow_batches",
     "follow_thread",
     "last_seq",
     "read",
@@ -39,7 +41,29 @@ async def follow(
     stop_on_suspend: bool = False,
     heartbeat: float = HEARTBEAT_SECONDS,
 ) -> AsyncGenerator[Record | None, None]:
-    """The events of a run with a seq greater than `after_seq`, until its `RunFinished`.
+    """The records of `follow_batches`, one by one."""
+    batches = follow_batches(
+        run_id, after_seq, fresh=fresh, stop_on_suspend=stop_on_suspend, heartbeat=heartbeat
+    )
+    async with aclosing(batches):
+        async for batch in batches:
+            if batch is None:
+                yield None
+                continue
+            for record in batch:
+                yield record
+
+
+async def follow_batches(
+    run_id: str,
+    after_seq: int = 0,
+    *,
+    fresh: bool = False,
+    stop_on_suspend: bool = False,
+    heartbeat: float = HEARTBEAT_SECONDS,
+) -> AsyncGenerator[Batch | None, None]:
+    """The events of a run with a seq greater than `after_seq`, until its `RunFinished`, in the
+    batches in which they arrive: what a stream can send in one piece.
 
     Yields None after each `heartbeat` seconds of silence. Ends early when the run row is gone, and
     with `stop_on_suspend` after a `RunSuspended` that nothing is known to follow. `fresh` promises
@@ -50,8 +74,8 @@ async def follow(
         follower = Follower(run_id, after_seq, heartbeat)
         caught_up = follower.catch_up_fresh() if fresh else follower.catch_up()
         async with aclosing(caught_up):
-            async for record in caught_up:
-                yield record
+            async for batch in caught_up:
+                yield batch
         while not follower.ended and not (stop_on_suspend and follower.suspended):
             async with aclosing(follower.next_round(subscription)) as items:
                 async for item in items:
@@ -61,12 +85,12 @@ async def follow(
 async def so_far(run_id: str, after_seq: int = 0, limit: int = PAGE) -> list[Record]:
     """What `follow` would yield without waiting: at most `limit` records, committed or live."""
     found: list[Record] = []
-    async with aclosing(Follower(run_id, after_seq).catch_up()) as records:
-        async for record in records:
-            found.append(record)
+    async with aclosing(Follower(run_id, after_seq).catch_up()) as batches:
+        async for batch in batches:
+            found += batch
             if len(found) >= limit:
                 break
-    return found
+    return found[:limit]
 
 
 async def follow_thread(

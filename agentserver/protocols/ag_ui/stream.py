@@ -16,6 +16,7 @@ from agentserver.protocols.ag_ui.listing import history_of
 from agentserver.protocols.ag_ui.turns import Turn
 from runs.events import log
 from runs.events.follower import in_database
+from runs.events.types import Record
 
 logger = logging.getLogger(__name__)
 
@@ -47,25 +48,34 @@ async def run_stream(asked: Asked, turn: Turn) -> Frames:
 
 async def _followed(encoder: AgUiEncoder, asked: Asked, turn: Turn) -> Frames:
     ends_at = time.monotonic() + settings.AGENTSERVER_STREAM_SECONDS
-    async with aclosing(log.follow(turn.run_id, fresh=turn.fresh)) as records:
-        async for record in records:
+    async with aclosing(log.follow_batches(turn.run_id, fresh=turn.fresh)) as batches:
+        async for batch in batches:
             if time.monotonic() >= ends_at:
                 break
-            if record is None:
-                yield None
-                continue
-            history = None
-            if encoder.wants_history(record):
-                history = _sendable(await in_database(history_of, asked.thread_id, turn.run_id))
-            frames = encoder.encode(record, history)
-            if frames:
-                yield _framed(frames)
+            frames = None if batch is None else await _encoded(encoder, asked, turn, batch)
+            if frames != b"":
+                yield frames
             if encoder.done:
                 return
         else:
             yield _framed(encoder.fail("the run is gone: its thread was deleted", "gone"))
             return
     yield _framed(encoder.fail("the stream's time is over; the run goes on", "stream_timeout"))
+
+
+async def _encoded(
+    encoder: AgUiEncoder, asked: Asked, turn: Turn, batch: Iterable[Record]
+) -> bytes:
+    found = []
+    for record in batch:
+        history = None
+        if encoder.wants_history(record):
+            history = _sendable(await in_database(history_of, asked.thread_id, turn.run_id))
+        if frames := encoder.encode(record, history):
+            found.append(_framed(frames))
+        if encoder.done:
+            break
+    return b"".join(found)
 
 
 def _sendable(history: History) -> History | None:

@@ -85,13 +85,13 @@ class _Message:
             rests = True
 
     async def follow(self) -> AsyncGenerator[bytes | None, None]:
-        records = log.follow(
+        batches = log.follow_batches(
             self.turn.run_id, self.seq, fresh=self.turn.fresh, stop_on_suspend=True
         )
-        async with aclosing(records):
-            async for record in records:
-                if record is not None:
-                    frames = as_frames(self.encoder.encode(record))
+        async with aclosing(batches):
+            async for batch in batches:
+                if batch is not None:
+                    frames = b"".join(as_frames(self.encoder.encode(each)) for each in batch)
                     if frames:
                         yield frames
                 elif self.encoder.rests and not await in_database(is_under_way, self.turn.run_id):
