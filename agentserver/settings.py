@@ -31,8 +31,11 @@ AGENTSERVER_SECRET_KEYS = env.words("AGENTSERVER_SECRET_KEYS")
 AGENTSERVER_CONFIG_API = env.flag("AGENTSERVER_CONFIG_API", default=True)
 AGENTSERVER_DEMO = env.flag("AGENTSERVER_DEMO", default=DEBUG)
 AGENTSERVER_EGRESS_ALLOW = env.words("AGENTSERVER_EGRESS_ALLOW")
+AGENTSERVER_EGRESS_HTTP = env.flag("AGENTSERVER_EGRESS_HTTP", default=DEBUG)
+AGENTSERVER_PUSH_ATTEMPTS = env.integer("AGENTSERVER_PUSH_ATTEMPTS", 8, minimum=1)
 AGENTSERVER_LEASE_SECONDS = env.integer("AGENTSERVER_LEASE_SECONDS", 10, minimum=1)
 AGENTSERVER_SWEEP_SECONDS = env.integer("AGENTSERVER_SWEEP_SECONDS", 1, minimum=1)
+AGENTSERVER_MCP_REFRESH_S = env.integer("AGENTSERVER_MCP_REFRESH_S", 60, minimum=1)
 AGENTSERVER_RUNS_PER_WORKER = env.integer("AGENTSERVER_RUNS_PER_WORKER", 500, minimum=1)
 AGENTSERVER_RELEASE_SECONDS = env.integer("AGENTSERVER_RELEASE_SECONDS", 5, minimum=1)
 AGENTSERVER_SUSPENSION_SECONDS = env.integer("AGENTSERVER_SUSPENSION_SECONDS", 0)
@@ -42,6 +45,17 @@ AGENTSERVER_METRICS_PUBLIC = env.flag("AGENTSERVER_METRICS_PUBLIC", default=Fals
 AGENTSERVER_RATE_LIMIT = env.integer("AGENTSERVER_RATE_LIMIT", 0)
 AGENTSERVER_CORS_ORIGINS = env.words("AGENTSERVER_CORS_ORIGINS")
 AGENTSERVER_MAX_BODY_BYTES = env.integer("AGENTSERVER_MAX_BODY_BYTES", 2 * 1024 * 1024, minimum=1)
+AGENTSERVER_MCP_SESSION_SECONDS = env.integer("AGENTSERVER_MCP_SESSION_SECONDS", 1800, minimum=1)
+AGENTSERVER_MCP_SESSIONS = env.integer("AGENTSERVER_MCP_SESSIONS", 1000, minimum=1)
+AGENTSERVER_MCP_ORIGINS = env.words("AGENTSERVER_MCP_ORIGINS")
+AGENTSERVER_PUBLIC_URL = env.text("AGENTSERVER_PUBLIC_URL")
+AGENTSERVER_A2A_NAME = env.text("AGENTSERVER_A2A_NAME", "agentserver")
+AGENTSERVER_A2A_DESCRIPTION = env.text(
+    "AGENTSERVER_A2A_DESCRIPTION", "Durable agents, each of them a skill."
+)
+AGENTSERVER_A2A_ORGANIZATION = env.text("AGENTSERVER_A2A_ORGANIZATION", "agentserver")
+AGENTSERVER_A2A_WAIT_SECONDS = env.integer("AGENTSERVER_A2A_WAIT_SECONDS", 300)
+AGENTSERVER_A2A_EXTENDED_CARD = env.flag("AGENTSERVER_A2A_EXTENDED_CARD", default=False)
 
 INSTALLED_APPS = [
     # Before the admin, whose templates they replace.
@@ -178,6 +192,7 @@ CORS_ALLOW_HEADERS = (
     *("accept", "authorization", "content-type", "x-api-key", "x-csrftoken", "x-requested-with"),
     *("cache-control", "idempotency-key", "if-match", "last-event-id", "user-agent"),
     *("a2a-extensions", "a2a-version", "mcp-protocol-version", "mcp-session-id"),
+    *("mcp-method", "mcp-name"),
 )
 CORS_EXPOSE_HEADERS = ("x-run-id", "x-thread-id", "retry-after", "etag", "mcp-session-id")
 # Bodies are limited before Django sees them (agentserver.asgi), per route.
@@ -234,7 +249,11 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
+        # They report each address they ask, and those of users may hold secrets.
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        # What it cannot read it quotes, and servers may print their environment.
+        "mcp.client": {"level": "CRITICAL"},
         "celery": {"level": "WARNING"},
         # It reports each listener that comes and goes.
         "django_eventstream": {"level": "WARNING"},
