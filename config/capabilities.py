@@ -1,6 +1,5 @@
 """What agents here can be made of: ``GET /v1/capabilities`` (docs/native-api.md)."""
 
-from dataclasses import asdict
 from typing import Any
 
 from config.adapters import SUPPORTED_ADAPTERS
@@ -16,7 +15,7 @@ def capabilities(registry: Registry) -> dict[str, Any]:
     return {
         "version": registry.version,
         "agents": sorted(registry.agents),
-        "tools": [asdict(tool) for tool in known_tools(registry)],
+        "tools": [tool.describe() for tool in known_tools(registry)],
         "plugins": config_schemas(),
         "skills": [],
         "models": [

@@ -13,6 +13,7 @@ from config.namespaces import AGENTS, MCP_SERVERS, MODELS, NAMESPACES, PROVIDERS
 from config.sections import PLUGINS, check_sections
 from config.specs import AgentSpec, McpServerSpec, ModelSpec, ProviderSpec
 from config.specs.base import Spec
+from config.specs.mcp_server import tool_word
 
 SpecType = TypeVar("SpecType", bound=Spec)
 Compiled = dict[str, dict[str, dict[str, Any]]]
@@ -49,6 +50,20 @@ def check(specs: Specs) -> None:
         if agent.endpoint is None:
             for problem in problems(agent, specs):
                 raise InvalidConfig(agent.id, f"resolve failed: {problem}")
+    _check_tool_words(specs.mcp_servers)
+
+
+def _check_tool_words(servers: Mapping[str, McpServerSpec]) -> None:
+    """Tools of two servers must not get the same ids."""
+    known: dict[str, str] = {}
+    for server_id in sorted(servers):
+        other = known.setdefault(tool_word(server_id), server_id)
+        if other != server_id:
+            raise InvalidConfig(
+                server_id,
+                f"its tools would have the names of those of mcp server '{other}' "
+                f"(mcp__{tool_word(server_id)}__…); choose another id",
+            )
 
 
 def fingerprint(compiled: Compiled) -> str:

@@ -6,9 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agentserver.core.egress import EgressRefused, check_url
 from agentserver.core.errors import BadRequest
 from config.errors import InvalidPayload, describe
 from config.namespaces import AGENTS, MCP_SERVERS, PROVIDERS, RESPONSE_ONLY, Namespace
+from config.reserved import is_reserved
 from config.secret_members import Secrets, names_below, pointer
 from config.specs.base import Spec, problem_of_id
 
@@ -56,12 +58,26 @@ def normalise(namespace: Namespace, body: Mapping[str, Any], *, stored: Secrets)
 
     Raises `InvalidPayload`.
     """
+    if is_reserved(namespace.name, str(body.get("id"))):
+        raise InvalidPayload(f"the id '{body['id']}' is reserved")
     body = _without_token_flag(body) if namespace.name == AGENTS else dict(body)
     full = dump(parse(namespace, body))
+    if namespace.name == AGENTS and full["endpoint"]:
+        _check_address("endpoint.base_url", full["endpoint"]["base_url"])
+    if namespace.name == MCP_SERVERS and full["transport"] != "stdio":
+        _check_address("url", full["url"])
     _keep_left_out(namespace, body, full, stored)
     namespace.secret.keep_redacted(full, stored)
     public, secrets = namespace.secret.split(full)
     return Document(namespace, str(full["id"]), _without_blank_auth(public, secrets), secrets)
+
+
+def _check_address(member: str, url: str) -> None:
+    """Only for writes: what is stored stays readable when the operator narrows the rules."""
+    try:
+        check_url(url)
+    except EgressRefused as refused:
+        raise InvalidPayload(f"{member}: {refused.reason}") from None
 
 
 def parse(namespace: Namespace, document: Mapping[str, Any]) -> Spec:
@@ -88,8 +104,11 @@ def outward(
     }
     if namespace.name == PROVIDERS and _API_KEY in secret_names:
         shown["has_api_key"] = True
-    if namespace.name == MCP_SERVERS and (keys := names_below(secret_names, ("env",))):
-        shown |= {"has_env": True, "env_keys": keys}
+    if namespace.name == MCP_SERVERS:
+        if keys := names_below(secret_names, ("env",)):
+            shown |= {"has_env": True, "env_keys": keys}
+        if keys := names_below(secret_names, ("headers",)):
+            shown |= {"has_headers": True, "header_keys": keys}
     if namespace.name == AGENTS and shown.get("endpoint"):
         shown["endpoint"] = _endpoint_outward(shown["endpoint"], secret_names)
     return shown
@@ -115,9 +134,10 @@ def _keep_left_out(
 ) -> None:
     if namespace.name == PROVIDERS and "api_key" not in body:
         full["api_key"] = stored.get(_API_KEY)
-    elif namespace.name == MCP_SERVERS and "env" not in body:
-        names = names_below(list(stored), ("env",))
-        full["env"] = {name: stored[pointer(("env", name))] for name in names}
+    elif namespace.name == MCP_SERVERS:
+        for member in {"env", "headers"} - body.keys():
+            names = names_below(list(stored), (member,))
+            full[member] = {name: stored[pointer((member, name))] for name in names}
     elif namespace.name == AGENTS and full["endpoint"] and not _sends_token(body["endpoint"]):
         full["endpoint"]["auth"] = {"type": "bearer", "token": stored.get(_TOKEN)}
 

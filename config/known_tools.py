@@ -1,7 +1,8 @@
 """Which tools there are, asked of those who know: this app stands below the one that runs tools."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from config.registry import Registry
 
@@ -9,12 +10,18 @@ from config.registry import Registry
 @dataclass(frozen=True, slots=True)
 class KnownTool:
     """``id`` is what agents list and models call, ``name`` what people read; ``source``: ``code``,
-    or where else the tool comes from."""
+    or ``<kind>:<id>`` of where else the tool comes from (``mcp:files``)."""
 
     id: str
     name: str
     description: str
     source: str
+
+    def describe(self) -> dict[str, Any]:
+        """As capabilities tell it."""
+        kind, _, origin = self.source.partition(":")
+        source = {"kind": kind, "id": origin} if origin else {"kind": kind}
+        return {**asdict(self), "source": source}
 
 
 Lister = Callable[[Registry], Iterable[KnownTool]]

@@ -15,7 +15,8 @@ MCP_SERVERS: Final = "mcp-servers"
 
 # Members a response adds. A client that sends back what it read sends them too.
 RESPONSE_ONLY: Final = frozenset(
-    {"created_at", "updated_at", "revision", "has_api_key", "has_env", "env_keys"}
+    {"created_at", "updated_at", "revision", "has_api_key"}
+    | {"has_env", "env_keys", "has_headers", "header_keys"}
 )
 
 
@@ -58,7 +59,7 @@ NAMESPACES: Final = {
         Namespace(
             MCP_SERVERS,
             McpServerSpec,
-            SecretMembers(maps=(("env",),), free_form=(("config",),)),
+            SecretMembers(maps=(("env",), ("headers",)), free_form=(("config",),)),
         ),
     )
 }

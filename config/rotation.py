@@ -13,10 +13,21 @@ from config.publication import lock_configuration
 
 BATCH = 200
 
+Renew = Callable[[str], str]
+_holders: dict[str, Callable[[Renew], int]] = {}
+
+
+def register_secrets(name: str, holder: Callable[[Renew], int]) -> None:
+    """Adds rows of another app: ``holder`` writes `renew` of each ciphertext and counts its rows.
+
+    Called in ``AppConfig.ready``. It runs in the transaction of the whole rotation.
+    """
+    _holders[name] = holder
+
 
 @transaction.atomic
 def reencrypt_secrets() -> int:
-    """Re-encrypt entries, history and snapshots; the number of rows written.
+    """Re-encrypt entries, history, snapshots and what apps registered; the number of rows written.
 
     Versions and revisions stay. Afterwards, once every process has reloaded, the older keys may be
     removed from ``AGENTSERVER_SECRET_KEYS``. Raises `SecretUnreadableError` and changes nothing if
@@ -26,7 +37,8 @@ def reencrypt_secrets() -> int:
     # One new ciphertext for each old one: the newest snapshot keeps matching the entries, so the
     # next write does not mistake the rotation for a change.
     renew = functools.cache(reencrypt)
-    return _entries(renew) + _revisions() + _snapshots(renew)
+    others = sum(holder(renew) for holder in _holders.values())
+    return _entries(renew) + _revisions() + _snapshots(renew) + others
 
 
 def prune_snapshots(*, keep: Collection[int], before: datetime) -> int:
@@ -37,7 +49,7 @@ def prune_snapshots(*, keep: Collection[int], before: datetime) -> int:
     return count
 
 
-def _entries(renew: Callable[[str], str]) -> int:
+def _entries(renew: Renew) -> int:
     rows = list(Entry.objects.exclude(secrets="").only("secrets"))
     for row in rows:
         row.secrets = renew(row.secrets)
@@ -53,7 +65,7 @@ def _revisions() -> int:
     return len(rows)
 
 
-def _snapshots(renew: Callable[[str], str]) -> int:
+def _snapshots(renew: Renew) -> int:
     count = 0
     for version in list(Snapshot.objects.values_list("version", flat=True)):
         row = Snapshot.objects.get(version=version)
@@ -65,7 +77,7 @@ def _snapshots(renew: Callable[[str], str]) -> int:
     return count
 
 
-def _renewed(compiled: Compiled, renew: Callable[[str], str]) -> Compiled:
+def _renewed(compiled: Compiled, renew: Renew) -> Compiled:
     return {
         namespace: {
             key: {**entry, "secrets": renew(entry["secrets"]) if entry["secrets"] else ""}

@@ -34,13 +34,18 @@ class Plugin:
     always_on: bool = False
 
 
-PLUGINS: Final = {
+PLUGINS: Final[dict[str, Plugin]] = {
     plugin.id: plugin
     for plugin in (
         Plugin("permission", "permission", PermissionSection),
         Plugin("retry", "retry", RetrySection, always_on=True),
     )
 }
+
+
+def register(plugin: Plugin) -> None:
+    """For the sections of the faces, from the ``ready()`` of their apps."""
+    PLUGINS[plugin.id] = plugin
 
 
 def check_sections(agent: AgentSpec) -> None:

@@ -30,7 +30,10 @@ def list_tools(registry: Registry) -> Iterator[KnownTool]:
 
 def _known(tool: Tool) -> KnownTool:
     return KnownTool(
-        id=tool.name, name=_short(tool.name), description=tool.description, source=tool.source
+        id=tool.name,
+        name=str(tool.metadata.get("title") or _short(tool.name)),
+        description=tool.description,
+        source=tool.source,
     )
 
 

@@ -1,7 +1,7 @@
 """Runs and jobs as readers need them. The number of queries never depends on the size of a page."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from agentserver.access.principal import Principal
 from agentserver.core.api.paging import CursorQuery, Listing, Page
 from runs.events import log
 from runs.events.types import RunSuspended
-from runs.models import Job, Run, ToolCall
+from runs.models import Job, Run, RunArtifact, ToolCall
 from threads.models import Message
 from threads.selectors import ThreadFilter, page_of_threads
 
@@ -68,6 +68,15 @@ def page_of_runs(
 
 def view_of(run: Run) -> RunView:
     return _views([run])[0]
+
+
+def artifacts_of(run_ids: Collection[str]) -> dict[str, list[RunArtifact]]:
+    """What each of the runs has published, in its order; one query."""
+    found: dict[str, list[RunArtifact]] = {run_id: [] for run_id in run_ids}
+    rows = RunArtifact.objects.filter(run_id__in=found).order_by("run_id", "position")
+    for row in rows:
+        found[row.run_id].append(row)
+    return found
 
 
 def latest_run(*, principal: Principal, thread_id: str) -> Run | None:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from agentserver.core import exact_json
+
 
 class _Block(BaseModel):
     # Faces and providers add members of their own; they travel along.
@@ -20,6 +22,7 @@ class Base64Source(_Block):
 class UrlSource(_Block):
     type: Literal["url"]
     url: str
+    media_type: str | None = None
 
 
 Source = Annotated[Base64Source | UrlSource, Field(discriminator="type")]
@@ -30,25 +33,36 @@ class TextBlock(_Block):
     text: str
 
 
-class ImageBlock(_Block):
+class FileBlock(_Block):
+    """`name` is the name of the file."""
+
+    type: Literal["image", "audio", "video", "document"]
+    source: Source
+    name: str | None = None
+
+
+class ImageBlock(FileBlock):
     type: Literal["image"]
-    source: Source
 
 
-class AudioBlock(_Block):
+class AudioBlock(FileBlock):
     type: Literal["audio"]
-    source: Source
 
 
-class VideoBlock(_Block):
+class VideoBlock(FileBlock):
     type: Literal["video"]
-    source: Source
 
 
-class DocumentBlock(_Block):
+class DocumentBlock(FileBlock):
     type: Literal["document"]
-    source: Source
     title: str | None = None
+
+
+class DataBlock(_Block):
+    """Any JSON value, kept as it was sent; the model reads its JSON text."""
+
+    type: Literal["data"]
+    data: JsonValue
 
 
 class ToolUseBlock(_Block):
@@ -78,17 +92,51 @@ Block = Annotated[
     | AudioBlock
     | VideoBlock
     | DocumentBlock
+    | DataBlock
     | ToolUseBlock
     | ToolResultBlock
     | ThinkingBlock,
     Field(discriminator="type"),
 ]
 ToolResultBlock.model_rebuild()
+_MEDIA = {"image", "audio", "video"}
 Blocks: TypeAdapter[list[Block]] = TypeAdapter(list[Block])
 
 
 def text_block(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
+
+
+def data_block(data: Any) -> dict[str, Any]:
+    return {"type": "data", "data": data}
+
+
+def data_text(block: Mapping[str, Any]) -> str:
+    """What a reader of plain text sees of a ``data`` block: its JSON text."""
+    return exact_json.dumps(block["data"])
+
+
+def file_kind(media_type: str) -> str:
+    """The type of the block that holds a file of this media type."""
+    family = media_type.partition("/")[0].lower()
+    return family if family in _MEDIA else "document"
+
+
+def file_block(
+    media_type: str, *, data: str | None = None, url: str | None = None, name: str | None = None
+) -> dict[str, Any]:
+    """The block of a file given as base64 `data` or by its `url`."""
+    source = {"type": "url", "url": url, "media_type": media_type}
+    if data is not None:
+        source = {"type": "base64", "media_type": media_type, "data": data}
+    block = {"type": file_kind(media_type), "source": source}
+    return block | ({"name": name} if name else {})
+
+
+def file_name(block: Mapping[str, Any]) -> str | None:
+    """The name of the file in a media block; older blocks have it as their title."""
+    name = block.get("name") or block.get("title")
+    return name if isinstance(name, str) else None
 
 
 def text_of(blocks: Iterable[Mapping[str, Any]]) -> str:

@@ -112,6 +112,8 @@ class StoredDocument(BaseModel):
     has_api_key: bool | None = Field(default=None, description="Providers with a stored key only")
     has_env: bool | None = Field(default=None, description="MCP servers with an environment only")
     env_keys: list[str] | None = Field(default=None, description="Names, not values")
+    has_headers: bool | None = Field(default=None, description="MCP servers with headers only")
+    header_keys: list[str] | None = Field(default=None, description="Names, not values")
 
 
 class DocumentList(BaseModel):
@@ -194,11 +196,18 @@ class ProviderVerdict(BaseModel):
     error: str | None = None
 
 
+class ToolOrigin(BaseModel):
+    """``code``; or where else the tool comes from, such as ``mcp`` with the id of the server."""
+
+    kind: str
+    id: str | None = None
+
+
 class CapableTool(BaseModel):
     id: str
     name: str
     description: str
-    source: str
+    source: ToolOrigin
 
 
 class PluginSchema(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from config.matching import glob
 from config.specs.base import Count, DocumentId, Globs, NonBlank, Positive, Spec
@@ -118,6 +118,14 @@ class AgentSpec(Spec):
     delegates: Names = Field(default_factory=list)
     sections: dict[str, Any] = Field(default_factory=dict)
     registry: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _run_elsewhere(cls, value: Any) -> Any:
+        """An agent with an endpoint has its model and its prompt where it lives."""
+        if isinstance(value, dict) and value.get("endpoint") is not None:
+            return {"model_id": "", "system_prompt": "", **value}
+        return value
 
     def offers_tool(self, name: str) -> bool:
         """Whether the agent's allow and exclude lists let a tool through; exclusion wins."""

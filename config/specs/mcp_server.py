@@ -1,17 +1,62 @@
 """The document of an MCP server whose tools agents may use (docs/native-api.md)."""
 
-from typing import Annotated, Any, Literal, Self
+import re
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.specs.base import (
     Count,
     DocumentId,
+    Globs,
     LenientSpec,
     OptionalText,
     Seconds,
     refuse,
 )
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# What HTTP itself, the transport or the protocol decides.
+_TRANSPORT_HEADERS: Final = frozenset(
+    {"connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade"}
+    | {"accept", "accept-encoding", "last-event-id", "mcp-protocol-version", "mcp-session-id"}
+)
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9]+")
+
+
+def tool_word(text: str) -> str:
+    """``text`` as a part of a tool's id: letters and digits, anything else one ``_`` between them.
+
+    Empty when nothing is left.
+    """
+    return _NOT_A_NAME.sub("_", text).strip("_")
+
+
+def _id_has_a_word(value: str) -> str:
+    if not tool_word(value):
+        raise refuse(f"mcp server id '{value}' has no letter or digit to name its tools with")
+    return value
+
+
+def _check_headers(headers: dict[str, str]) -> dict[str, str]:
+    seen: set[str] = set()
+    for name, value in headers.items():
+        lowered = name.lower()
+        if not _HEADER_NAME.fullmatch(name):
+            raise refuse(f"'{name}' cannot be the name of an HTTP header")
+        if lowered in _TRANSPORT_HEADERS or lowered in seen:
+            raise refuse(f"the header '{name}' is set by the transport or given twice")
+        if not value.isascii() or not value.isprintable():
+            raise refuse(f"the header '{name}' has a value that HTTP cannot carry")
+        seen.add(lowered)
+    return headers
+
+
+def _check_env(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name or "\0" in value:
+            raise refuse(f"'{name}' cannot be an environment variable, or has a NUL in its value")
+    return env
 
 
 class RestartPolicy(LenientSpec):
@@ -24,25 +69,41 @@ class RestartPolicy(LenientSpec):
     max_delay_ms: Count = 30_000
 
 
-class McpServerSpec(LenientSpec):
-    """``config`` is forwarded at initialisation; ``env`` is write-only."""
+class ToolPolicy(LenientSpec):
+    """Which tools of the server are offered, by the names the server gives them.
 
-    id: DocumentId
-    transport: Literal["stdio", "http"]
+    ``allow`` null offers all of them, ``deny`` wins. ``require_approval``: true, or globs of those
+    that wait for a person.
+    """
+
+    allow: Globs | None = None
+    deny: Globs = Field(default_factory=list)
+    require_approval: bool | Globs = False
+
+
+class McpServerSpec(LenientSpec):
+    """``config`` is forwarded at initialisation; ``env`` and ``headers`` are write-only."""
+
+    id: Annotated[DocumentId, AfterValidator(_id_has_a_word)]
+    transport: Literal["stdio", "http", "sse"]
     command: OptionalText = None
     args: list[str] = Field(default_factory=list)
     url: OptionalText = None
     config: dict[str, Any] = Field(default_factory=dict)
     timeout_secs: Seconds = 30
-    env: dict[str, str] = Field(
+    env: Annotated[dict[str, str], AfterValidator(_check_env)] = Field(
         default_factory=dict, repr=False, json_schema_extra={"writeOnly": True}
     )
+    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(
+        default_factory=dict, repr=False, json_schema_extra={"writeOnly": True}
+    )
+    tools: ToolPolicy = Field(default_factory=ToolPolicy)
     restart_policy: RestartPolicy = Field(default_factory=RestartPolicy)
 
     @model_validator(mode="after")
     def _has_an_address(self) -> Self:
         if self.transport == "stdio" and not self.command:
             raise refuse("stdio mcp server requires a non-empty command")
-        if self.transport == "http" and not self.url:
-            raise refuse("http mcp server requires a non-empty url")
+        if self.transport != "stdio" and not self.url:
+            raise refuse(f"{self.transport} mcp server requires a non-empty url")
         return self

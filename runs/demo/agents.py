@@ -79,6 +79,17 @@ DOCUMENTS: Final = [
         description="Calls the first tool that your page offers.",
     ),
     agent(
+        "demo-a2a",
+        model="demo-a2a",
+        description="Shows what an A2A task can do, by how the id of your message begins.",
+        tools=["demo_ask", "demo_forbidden"],
+        permission={
+            "default_behavior": "allow",
+            "rules": [{"tool": "demo_forbidden", "behavior": "deny"}],
+        },
+        sections={"a2a": {"direct_messages": True}},
+    ),
+    agent(
         "demo-error",
         model="demo-error",
         description="Its model always fails.",

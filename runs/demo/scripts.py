@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from runs.demo import a2a
+
 Script = list[dict[str, Any]]
 
 _SLOW_TEXT = (
@@ -54,6 +56,7 @@ SCRIPTS: Final[dict[str, Script]] = {
             ]
         },
     ],
+    "a2a": a2a.SCRIPT,
     "error": [{"reply": [{"error": {"status": 401, "message": "this model always fails"}}]}],
     "no-key": [{"reply": [{"text": _NO_KEY_TEXT, "chunk_size": 12, "delay_ms": 15}]}],
 }

@@ -26,6 +26,7 @@ from runs.engine.limits import Limits
 from runs.engine.loop import Loop
 from runs.engine.prompt import request_parameters, request_settings
 from runs.engine.recorder import Recorder
+from runs.engine.remote import remote_model, remote_tools
 from runs.engine.session import Session
 from runs.engine.summary import summariser
 from runs.events.types import AnyEvent, Termination
@@ -80,7 +81,7 @@ async def build(session: Session, host: Services) -> Loop:
         state=session.claim.run.thread.state or {},
     )
     tools = await host.in_db(tools_of, session, agent)
-    models = models_of(session.registry, agent)
+    models = _models(session, recorder, agent)
     toolbox = _toolbox(session, recorder, host, tools)
     policy = _retry_policy(agent)
     return Loop(
@@ -96,13 +97,22 @@ async def build(session: Session, host: Services) -> Loop:
             max_continuations=agent.max_continuation_retries,
             client_tools=toolbox.client_tools,
         ),
-        window=Window(agent.context_policy, summariser(session, models, policy)),
+        # What a remote agent remembers is its own business, and no summary is asked of it.
+        window=Window(
+            None if agent.endpoint else agent.context_policy, summariser(session, models, policy)
+        ),
         limits=Limits(agent),
         price=_price(session.registry, agent),
     )
 
 
 # --- models --------------------------------------------------------------------------------
+
+
+def _models(session: Session, recorder: Recorder, agent: AgentSpec) -> list[Model]:
+    if agent.endpoint:
+        return [remote_model(session, recorder, agent.endpoint)]
+    return models_of(session.registry, agent)
 
 
 def models_of(registry: Registry, agent: AgentSpec) -> list[Model]:
@@ -126,6 +136,8 @@ def _retry_policy(agent: AgentSpec) -> RetryPolicy:
 
 
 def _price(registry: Registry, agent: AgentSpec) -> Price:
+    if agent.endpoint:
+        return lambda name, usage: None
     model = registry.model_for(agent)
     adapter = registry.providers[model.provider_id].adapter
     known = {name: getattr(model, name) for name in ModelPrices.model_fields}
@@ -149,7 +161,12 @@ def _price(registry: Registry, agent: AgentSpec) -> Price:
 
 
 def tools_of(session: Session, agent: AgentSpec) -> list[Tool]:
-    """What the agent may call: its own tools, sourced and delegated ones, and the request's."""
+    """What the agent may call: its own tools, sourced and delegated ones, and the request's.
+
+    A remote agent has its own elsewhere; here it can only ask.
+    """
+    if agent.endpoint:
+        return remote_tools()
     sourced = sourced_tools(registry=session.registry, agent_id=agent.id)
     return select_tools(
         [*all_tools(), *sourced],

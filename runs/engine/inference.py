@@ -80,9 +80,9 @@ async def infer(session: Session, request: Request, *, step: int, message_id: st
             return await session.interruptible(_answer(session, request, message_id))
         except ProviderError as error:
             again = error.retryable and error.midway
-            if not again or restarts >= request.policy.max_retries:
+            if not again or (error.counts and restarts >= request.policy.max_retries):
                 raise
-            restarts += 1
+            restarts += error.counts
             session.emit(
                 StepReset(step=step, message_id=message_id, after_seq=started_at, reason=error.code)
             )

@@ -28,6 +28,7 @@ from runs.mailbox.claim import Claim
 from runs.mailbox.finish import error_payload, show_late_input, termination_code
 from runs.mailbox.sweep import bury
 from runs.models import Job, Run, RunInput, ToolCall
+from runs.models.run import status_moment
 from threads.models import Message, Thread
 from threads.services import NewMessage, append_messages, replace_message
 
@@ -169,6 +170,7 @@ def _waiting() -> dict[str, Any]:
     patience = settings.AGENTSERVER_SUSPENSION_SECONDS
     return {
         "status": Run.Status.WAITING,
+        "status_changed_at": status_moment(),
         "termination_code": "suspended",
         "expires_at": now() + timedelta(seconds=patience) if patience else None,
     }
@@ -210,6 +212,7 @@ def finish(commit: Commit, ending: Ending) -> bool:
 def _done(ending: Ending) -> dict[str, Any]:
     return {
         "status": Run.Status.DONE,
+        "status_changed_at": status_moment(),
         "termination_code": termination_code(ending.termination)[:64],
         "termination_detail": ending.termination.detail or "",
         "error_payload": error_payload(ending.termination),

@@ -272,8 +272,8 @@ class Loop:
 
     async def _provider_failed(self, error: ProviderError) -> Exit:
         if not error.retryable:
-            failed = Termination(type="error", detail=str(error), code=error.code)
-            return await self._give_up(Ending(failed, dead=True))
+            failed = Termination(type=error.ends_as, detail=str(error), code=error.code)
+            return await self._give_up(Ending(failed, dead=error.ends_as == "error"))
         self.recorder.reset_step(error.code)
         try:
             alive = await self.recorder.commit(

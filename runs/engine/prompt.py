@@ -29,6 +29,7 @@ from config.specs import AgentSpec
 from runs.engine.conversation import Entry, repaired
 from runs.providers.settings import ProviderModelSettings
 from runs.tools import Tool
+from threads.content import data_text, file_name
 
 URL_KINDS: dict[str, Any] = {
     "image": ImageUrl,
@@ -86,13 +87,15 @@ def _response_parts(entry: Entry) -> Iterable[ModelResponsePart]:
             )
         elif block["type"] == "text" and block["text"]:
             yield TextPart(block["text"])
+        elif block["type"] == "data":
+            yield TextPart(data_text(block))
     for call in entry.tool_calls:
         yield ToolCallPart(call["name"], call["arguments"], tool_call_id=call["id"])
 
 
 def _user_content(entry: Entry) -> str | Sequence[UserContent]:
     parts = list(_media(entry.content))
-    if all(isinstance(part, str) for part in parts):
+    if all(block["type"] == "text" for block in entry.content):
         return "".join(str(part) for part in parts)
     return parts
 
@@ -101,16 +104,21 @@ def _media(blocks: Iterable[dict[str, Any]]) -> Iterable[UserContent]:
     for block in blocks:
         if block["type"] == "text":
             yield block["text"]
+        elif block["type"] == "data":
+            yield data_text(block)
         elif block["type"] in URL_KINDS:
             yield _attachment(block)
 
 
 def _attachment(block: dict[str, Any]) -> UserContent:
-    source = block["source"]
+    """The model layer knows a file by its `identifier`, which is where its name goes."""
+    source, media_type = block["source"], block["source"].get("media_type")
     if source["type"] == "url":
         kind = URL_KINDS[block["type"]]
-        return cast("UserContent", kind(source["url"]))
-    return BinaryContent(base64.b64decode(source["data"]), media_type=source["media_type"])
+        found = kind(source["url"], media_type=media_type, identifier=file_name(block))
+        return cast("UserContent", found)
+    data = base64.b64decode(source["data"])
+    return BinaryContent(data, media_type=media_type, identifier=file_name(block))
 
 
 def request_parameters(tools: Iterable[Tool]) -> ModelRequestParameters:

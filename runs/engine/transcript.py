@@ -22,6 +22,7 @@ from runs.events.types import (
     ToolCallReady,
     ToolCallStarted,
 )
+from threads.content import file_block
 
 
 @dataclass
@@ -65,8 +66,11 @@ class Transcript:
         self.calls: list[Call] = []
 
     def aside(self, event: AnyEvent) -> None:
-        """Shows what the model says beside its message."""
-        self._emit(event)
+        """Shows what the model says beside its message; a file becomes a block of it."""
+        if isinstance(event, FileProduced):
+            self._file(event.media_type, data=event.data, url=event.url, name=event.name)
+        else:
+            self._emit(event)
 
     # --- text -------------------------------------------------------------------------------
 
@@ -139,14 +143,14 @@ class Transcript:
 
     def file(self, part: FilePart) -> None:
         data = base64.b64encode(part.content.data).decode()
-        media_type = part.content.media_type
-        kind = media_type.split("/")[0]
-        source = {"type": "base64", "media_type": media_type, "data": data}
-        block_type = kind if kind in {"image", "audio", "video"} else "document"
-        self.content.append({"type": block_type, "source": source})
+        self._file(part.content.media_type, data=data)
+
+    def _file(self, media_type: str, **source: str | None) -> None:
+        """``data`` (base64) or ``url``, and the file's ``name``."""
+        self.content.append(file_block(media_type, **source))
         self._emit(
             FileProduced(
-                message_id=self._message_id, block_id=new_id(), media_type=media_type, data=data
+                message_id=self._message_id, block_id=new_id(), media_type=media_type, **source
             )
         )
 

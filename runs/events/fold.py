@@ -31,10 +31,9 @@ from runs.events.types import (
     ToolCallReady,
     Usage,
 )
+from threads.content import file_block
 
 Json = dict[str, Any]
-
-_MEDIA_BLOCKS = {"image": "image", "audio": "audio", "video": "video"}
 
 
 @dataclass
@@ -174,7 +173,8 @@ class _Folding:
             self._blocks[event.block_id]["provider"] = event.provider
 
     def file_produced(self, event: FileProduced) -> None:
-        self._open(event.message_id, event.block_id, _file_block(event))
+        block = file_block(event.media_type, data=event.data, url=event.url, name=event.name)
+        self._open(event.message_id, event.block_id, block)
 
     def call_ready(self, event: ToolCallReady) -> None:
         call = {"id": event.call_id, "name": event.name, "arguments": event.arguments}
@@ -218,15 +218,6 @@ def tool_text(event: ToolCallFinished) -> str:
     if event.message is not None:
         return event.message
     return event.error if event.error is not None else exact_json.dumps(event.data)
-
-
-def _file_block(event: FileProduced) -> Json:
-    kind = _MEDIA_BLOCKS.get(event.media_type.partition("/")[0], "document")
-    source: Json = {"type": "url", "url": event.url}
-    if event.data is not None:
-        source = {"type": "base64", "media_type": event.media_type, "data": event.data}
-    block: Json = {"type": kind, "source": source}
-    return block | ({"title": event.name} if kind == "document" and event.name else {})
 
 
 _HANDLERS: dict[type, Callable[[_Folding, Any], None]] = {

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from agentserver.core.prepared import insert
+from runs.events.artifacts import store_artifacts
 from runs.events.types import Record
 from runs.models import RunEvents
 
@@ -14,11 +15,12 @@ _ROWS_PER_QUERY = 8
 
 
 def append_segment(run_id: str, records: Sequence[Record]) -> None:
-    """Write records, ascending by seq, inside the caller's transaction."""
+    """Write records, ascending by seq, and their artifacts inside the caller's transaction."""
     starts = range(0, len(records), SEGMENT_RECORDS)
     rows = [_row(run_id, records[start : start + SEGMENT_RECORDS]) for start in starts]
     if rows:
         insert(*rows)
+        store_artifacts(run_id, records)
 
 
 def read(run_id: str, after_seq: int = 0, limit: int | None = None) -> list[Record]:

@@ -6,7 +6,8 @@ messages agree. Folding the events of a run gives its row and its messages (`fol
 
 Order inside one step::
 
-    step_started (reasoning_* | text_* | tool_call_started tool_call_delta* | file | source)*
+    step_started (reasoning_* | text_* | tool_call_started tool_call_delta* | file | source
+                  | artifact | data | activity)*
     inference_completed tool_call_ready* (progress | output)* tool_call_finished* step_finished
 
 A step that was interrupted by a crash or a retry is voided by `StepReset` and started again.
@@ -304,7 +305,7 @@ class DataProduced(Event):
 
     type: Literal["data_produced"] = "data_produced"
     name: str
-    data: JsonValue
+    data: JsonValue = None
     data_id: str | None = None
     transient: bool = False
 

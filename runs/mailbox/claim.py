@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Case, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
 
 from agentserver.core.clock import now
@@ -17,6 +17,7 @@ from agentserver.core.ids import new_id
 from agentserver.core.prepared import Select, Update, arg, volatile
 from runs.mailbox import lane as lanes
 from runs.models import Job, Lane, Run
+from runs.models.run import status_moment
 from threads.models import Message
 
 
@@ -95,10 +96,11 @@ def _claim_jobs(jobs: list[Job], *, worker: str, token: str) -> None:
 
 
 def _start_runs(statement: Callable[[int], Update], jobs: list[Job]) -> None:
-    moment = now()
-    _by_ids(statement, [job.run_id for job in jobs], now=moment)
+    moment, changed = now(), status_moment()
+    _by_ids(statement, [job.run_id for job in jobs], now=moment, changed=changed)
     for job in jobs:
-        job.run.status = Run.Status.RUNNING
+        if job.run.status != Run.Status.RUNNING:
+            job.run.status, job.run.status_changed_at = Run.Status.RUNNING, changed
         job.run.attempt += 1
         job.run.started_at = job.run.started_at or moment
 
@@ -149,12 +151,14 @@ def _run_update(count: int, **columns: Any) -> Update:
 @cache
 def _begin_runs(count: int) -> Update:
     lane_turn = Subquery(Lane.objects.filter(pk=OuterRef("thread_id")).values("turn")[:1])
-    return _run_update(count, turn=lane_turn + 1)
+    return _run_update(count, turn=lane_turn + 1, status_changed_at=arg("changed"))
 
 
 @cache
 def _resume_runs(count: int) -> Update:
-    return _run_update(count)
+    """A run that is taken up after a crash or a retry was running all the time."""
+    went_on = When(status=Run.Status.RUNNING, then=F("status_changed_at"))
+    return _run_update(count, status_changed_at=Case(went_on, default=arg("changed")))
 
 
 @cache

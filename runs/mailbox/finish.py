@@ -20,6 +20,7 @@ from runs.mailbox import families, ledger
 from runs.mailbox import lane as lanes
 from runs.metrics import observe_committed
 from runs.models import Job, Lane, Run, ToolCall
+from runs.models.run import status_moment
 from threads.models import Message
 from threads.services import append_messages, replace_message
 
@@ -106,7 +107,7 @@ def _mark_done(lane: Lane, run: Run, termination: Termination, events: Sequence[
     records = _record(run, events)
     run.last_seq = records[-1].seq
     run.attempt += 1
-    run.status = Run.Status.DONE
+    run.status, run.status_changed_at = Run.Status.DONE, status_moment()
     run.termination_code = termination_code(termination)
     run.termination_detail = termination.detail or ""
     run.error_payload = error_payload(termination)

@@ -1,5 +1,7 @@
 """One run of an agent on a thread."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -9,13 +11,20 @@ from agentserver.core.ids import MAX_LENGTH, new_id
 from threads.models import Thread
 
 
+def status_moment() -> datetime:
+    """Now, in whole milliseconds: what lists show is what they order and compare by."""
+    moment = now()
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 class Run(models.Model):
     """The durable state of a run. Every write of a worker is guarded by `attempt` (fencing).
 
     `turn` is the run's place among the runs of its thread that began (or ended without beginning);
     it orders events and messages of a thread. `last_seq` is the last committed event; an attempt
     numbers its events from max(`last_seq`, `seq_floor`) + 1, and giving up a dead attempt raises
-    `seq_floor` above everything it may have published.
+    `seq_floor` above everything it may have published. `status_changed_at` moves with `status` and
+    with nothing else.
     """
 
     class Status(models.TextChoices):
@@ -75,6 +84,7 @@ class Run(models.Model):
 
     created_at = models.DateTimeField(default=now)
     updated_at = models.DateTimeField(default=now)
+    status_changed_at = models.DateTimeField(default=status_moment)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -94,6 +104,10 @@ class Run(models.Model):
             models.Index(fields=["thread", "updated_at"], name="run_thread_updated"),
             models.Index(fields=["thread", "turn"], name="run_thread_turn"),
             models.Index(fields=["status", "created_at", "id"], name="run_status_created"),
+            models.Index(fields=["status_changed_at", "id"], name="run_status_changed"),
+            models.Index(
+                fields=["agent_id", "status_changed_at", "id"], name="run_agent_status_changed"
+            ),
             models.Index(fields=["thread"], name="run_open", condition=~Q(status="done")),
             models.Index(
                 fields=["expires_at"],

@@ -10,7 +10,8 @@ class Aside:
     """Yielded by a model's stream between the model layer's own events.
 
     The engine emits `event` at this place of the run's log: an artifact, application data, an
-    activity. It never becomes part of the stored assistant message.
+    activity. It never becomes part of the stored assistant message, except for a `FileProduced`: it
+    is a block of the message, and the engine puts its own message and block id in.
     """
 
     event: AnyEvent

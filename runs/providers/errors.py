@@ -41,9 +41,12 @@ class ProviderError(Exception):
     ``status`` is the HTTP status if there was one; ``retry_after`` is in seconds; ``retryable``
     says whether the same request may succeed later. The text is safe to show: keys are cut out.
     ``midway`` is set once an answer had begun: what fails before that has been retried already.
+    ``counts`` says whether starting the step again uses up a retry, ``ends_as`` how the run ends.
     """
 
     midway = False
+    counts = True
+    ends_as: Literal["error", "blocked"] = "error"
 
     def __init__(
         self,

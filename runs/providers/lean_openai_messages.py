@@ -98,7 +98,7 @@ def _binary(item: BinaryContent, *, video_input: bool) -> Json:
         audio = {"data": item.base64, "format": _AUDIO_FORMATS[kind]}
         return {"type": "input_audio", "input_audio": audio}
     if kind == "application/pdf":
-        name = f"{item.identifier}.pdf"
+        name = f"{item.identifier.removesuffix('.pdf')}.pdf"
         return {"type": "file", "file": {"filename": name, "file_data": item.data_uri}}
     if kind.startswith(_TEXT_LIKE):
         return {"type": "text", "text": item.data.decode("utf-8", "replace")}

@@ -72,6 +72,10 @@ class Scene:
         number = self.tool_calls + position + 1
         return f"call_{number}_{self.digest(str(number))}"
 
+    def artifact_id(self, position: int) -> str:
+        """Id of an artifact of the reply's action number ``position``, repeatable as well."""
+        return f"artifact_{self.digest('artifact', str(position))}"
+
     def digest(self, *words: str) -> str:
         """Eight hex digits that stand for this point of this conversation."""
         text = "\x00".join((self.message_id, self.last_user, str(self.message_count), *words))

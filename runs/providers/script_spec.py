@@ -7,9 +7,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import (
     Base64Bytes,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    JsonValue,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
@@ -18,6 +20,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from agentserver.core.ids import MAX_LENGTH
+from threads.content import Block, text_block
 
 FinishWord = Literal["stop", "length", "content_filter", "tool_call", "error"]
 
@@ -129,12 +134,53 @@ class ErrorAction(_Strict):
 
 
 class FileDetail(_Strict):
+    """Its bytes, or the address it is at."""
+
     media_type: str
-    data: Base64Bytes
+    data: Base64Bytes | None = None
+    url: str | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "FileDetail":
+        if (self.data is None) is (self.url is None):
+            raise ValueError("give one of data and url")
+        return self
 
 
 class FileAction(_Strict):
     file: FileDetail
+
+
+def _part(value: Any) -> Any:
+    return text_block(value) if isinstance(value, str) else value
+
+
+class ArtifactDetail(_Strict):
+    """A part is a text or a content block."""
+
+    artifact_id: str | None = Field(default=None, min_length=1, max_length=MAX_LENGTH)
+    name: str | None = None
+    description: str | None = None
+    parts: list[Annotated[Block, BeforeValidator(_part)]]
+    append: bool = False
+    last_chunk: bool = True
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class ArtifactAction(_Strict):
+    artifact: ArtifactDetail
+
+
+class DataDetail(_Strict):
+    name: Annotated[str, Field(min_length=1)]
+    data: JsonValue = None
+    data_id: str | None = None
+    transient: bool = False
+
+
+class DataAction(_Strict):
+    data: DataDetail
 
 
 class UsageDetail(_Strict):
@@ -161,6 +207,8 @@ _KINDS: Final = (
     "client_tool",
     "error",
     "file",
+    "artifact",
+    "data",
     "usage",
     "finish_reason",
     "delay_ms",
@@ -184,6 +232,8 @@ Action = Annotated[
     | Annotated[ClientToolAction, Tag("client_tool")]
     | Annotated[ErrorAction, Tag("error")]
     | Annotated[FileAction, Tag("file")]
+    | Annotated[ArtifactAction, Tag("artifact")]
+    | Annotated[DataAction, Tag("data")]
     | Annotated[UsageAction, Tag("usage")]
     | Annotated[FinishAction, Tag("finish_reason")]
     | Annotated[DelayAction, Tag("delay_ms")],

@@ -14,12 +14,16 @@ from pydantic_ai.models import StreamedResponse
 from pydantic_ai.usage import RequestUsage
 
 from runs.providers.error_bodies import error_from_object
+from runs.providers.script_aside import beside
 from runs.providers.script_spec import (
     Action,
+    ArtifactAction,
     ClientToolAction,
+    DataAction,
     DelayAction,
     ErrorAction,
     FileAction,
+    FileDetail,
     FinishAction,
     ReasoningAction,
     Rule,
@@ -158,11 +162,13 @@ class ScriptedStream(StreamedResponse):
                 await _pause(delay, 0)
             case ErrorAction():
                 self._fail(position, action)
-            case FileAction(file=file):
-                content = BinaryContent(data=file.data, media_type=file.media_type)
+            case FileAction(file=FileDetail(data=bytes() as data, name=None) as file):
+                content = BinaryContent(data=data, media_type=file.media_type)
                 yield self._parts_manager.handle_part(
                     vendor_part_id=position, part=FilePart(content=content)
                 )
+            case FileAction() | ArtifactAction() | DataAction():
+                yield beside(self.scene, position, action)
             case UsageAction(usage=usage):
                 self._usage = _usage(usage.model_dump())
                 self._usage_given = True

@@ -30,12 +30,17 @@ a list of rules, tried in order, for example::
 - ``{"delay_ms": n}``: a pause;
 - ``{"error": {"status", "message", "retry_after", "times"}}``: fails as an HTTP endpoint would;
   with ``times`` only the first so many attempts at this point of the conversation fail;
-- ``{"file": {"media_type", "data"}}``: a file, base64;
+- ``{"file": {"media_type", "data" | "url", "name"?}}``: a file of the message, base64 or by its
+  address;
+- ``{"artifact": {"parts", "artifact_id"?, "name"?, "description"?, "append"?, "last_chunk"?,
+  "metadata"?}}``: publishes (a piece of) an artifact; parts are texts or content blocks, an id that
+  is not given follows from the place in the conversation;
+- ``{"data": {"name", "data", "data_id"?, "transient"?}}``: application data for the client;
 - ``{"usage": {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
   "reasoning_tokens"}}``: replaces the estimate of four characters per token;
 - ``{"finish_reason": "stop" | "length" | "content_filter" | "tool_call" | "error"}``.
 
-Texts and arguments may hold ``{{last_user}}``, ``{{tool_result}}`` (the latest one),
+Texts, arguments, artifacts and data may hold ``{{last_user}}``, ``{{tool_result}}`` (the latest),
 ``{{message_count}}`` and ``{{turn}}``. When no rule matches, the last user text is echoed.
 
 The id and metadata of a user message come from ``ModelRequest.metadata``, which the caller sets to

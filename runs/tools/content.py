@@ -1,11 +1,16 @@
-"""Content blocks a tool may return or put into an artifact (native API, content blocks)."""
+"""Content blocks a tool may return or put into an artifact (native API, content blocks).
+
+The blocks of `threads.content` without members of their own, and with contents that are checked.
+"""
 
 import base64
 import binascii
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, TypeAdapter
+
+from threads import content
 
 Block = dict[str, JsonValue]
 
@@ -18,43 +23,44 @@ def _real_base64(text: str) -> str:
     return text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid")
 
 
-class Base64Source(_Strict):
-    type: Literal["base64"]
+class Base64Source(content.Base64Source):
+    model_config = STRICT
+
     media_type: Annotated[str, Field(pattern=r"^[\w.+-]+/[\w.+-]+(;.*)?$")]
     data: Annotated[str, AfterValidator(_real_base64)]
 
 
-class UrlSource(_Strict):
-    type: Literal["url"]
+class UrlSource(content.UrlSource):
+    model_config = STRICT
+
     url: Annotated[str, Field(min_length=1, max_length=8192)]
 
 
 Source = Annotated[Base64Source | UrlSource, Field(discriminator="type")]
 
 
-class TextBlock(_Strict):
-    type: Literal["text"]
-    text: str
+class TextBlock(content.TextBlock):
+    model_config = STRICT
 
 
-class MediaBlock(_Strict):
+class MediaBlock(content.FileBlock):
+    model_config = STRICT
+
     type: Literal["image", "audio", "video"]
     source: Source
 
 
-class DocumentBlock(_Strict):
-    type: Literal["document"]
+class DocumentBlock(content.DocumentBlock):
+    model_config = STRICT
+
     source: Source
-    title: str | None = None
 
 
-class DataBlock(_Strict):
-    type: Literal["data"]
-    data: JsonValue
+class DataBlock(content.DataBlock):
+    model_config = STRICT
 
 
 Content = Annotated[TextBlock | MediaBlock | DocumentBlock, Field(discriminator="type")]
@@ -85,8 +91,8 @@ def artifact_part(part: object) -> Block:
     return checked.model_dump(exclude_none=not isinstance(checked, DataBlock))
 
 
-def text(content: str) -> Block:
-    return {"type": "text", "text": content}
+def text(said: str) -> Block:
+    return {"type": "text", "text": said}
 
 
 def media(
@@ -96,15 +102,19 @@ def media(
     media_type: str | None = None,
     url: str | None = None,
     title: str | None = None,
+    name: str | None = None,
 ) -> Block:
-    """A media block from bytes (with their media type) or from a URL; `title` for documents."""
+    """A media block from bytes (with their media type) or from a URL; `title` for documents,
+    `name` is the file's."""
     block: dict[str, Any] = {"type": kind, "source": _source(data, media_type, url)}
-    return content_block({**block, "title": title} if title is not None else block)
+    named = {"title": title, "name": name}
+    return content_block(block | {key: value for key, value in named.items() if value is not None})
 
 
 def _source(data: bytes | None, media_type: str | None, url: str | None) -> Block:
     if url is not None and data is None:
-        return {"type": "url", "url": url}
+        typed: Block = {"media_type": media_type} if media_type else {}
+        return {"type": "url", "url": url, **typed}
     if data is None or url is not None or media_type is None:
         raise ValueError("give either url, or data with its media_type")
     encoded = base64.b64encode(data).decode("ascii")

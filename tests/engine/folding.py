@@ -3,20 +3,24 @@
 from typing import Any
 
 from runs.events import log
+from runs.events.artifacts import Artifact, fold_artifacts
 from runs.events.fold import fold
 from runs.mailbox.finish import termination_code
 from runs.models import Run, ToolCall
+from runs.selectors import artifacts_of
 from threads.models import Message
 
 
 def assert_fold(run: Run) -> None:
-    """Folding the stored log gives exactly the run row, its open tickets and its messages."""
+    """Folding the stored log gives exactly the run row, its open tickets, its messages and its
+    artifacts."""
     run = Run.objects.get(pk=run.pk)
     summary, messages = fold(log.read(run.pk))
     assert _summary_of(summary) == _row_of(run)
     assert messages == _messages_of(run)
     assert summary.input_message_ids == _input_of(run)
     assert [ticket.ticket_id for ticket in summary.tickets] == _tickets_of(run)
+    assert list(fold_artifacts(log.read(run.pk)).values()) == _artifacts_of(run)
 
 
 def _summary_of(summary: Any) -> dict[str, Any]:
@@ -56,6 +60,13 @@ def _message_of(row: Message) -> dict[str, Any]:
     if row.role == "tool":
         return {**common, "tool_call_id": row.tool_call_id, "step_index": row.step_index}
     return {**common, "tool_calls": row.tool_calls, "step_index": row.step_index}
+
+
+def _artifacts_of(run: Run) -> list[Artifact]:
+    return [
+        Artifact(row.artifact_id, row.name, row.description, row.parts, row.metadata)
+        for row in artifacts_of([run.pk])[run.pk]
+    ]
 
 
 def _input_of(run: Run) -> list[str]:

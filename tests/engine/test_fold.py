@@ -41,11 +41,51 @@ def rename(context: ToolContext, title: str) -> str:
     return "renamed"
 
 
+def publish(context: ToolContext, words: list[str]) -> str:
+    """Publishes."""
+    first = context.artifact(words[0], name="words", last_chunk=False)
+    for word in words[1:]:
+        context.artifact(word, artifact_id=first, append=True)
+    return "published"
+
+
+def piece(*parts: Any, **more: Any) -> dict[str, Any]:
+    return {"artifact": {"parts": list(parts), **more}}
+
+
 PLAIN: dict[str, Any] = {
     "text": turns([text("Hi there", chunks=3)]),
     "silence": turns([{"delay_ms": 0}]),
     "reasoning": turns([{"reasoning": "hmm", "signature": "s1", "chunks": 2}, text("Done")]),
     "file": turns([{"file": {"media_type": "image/png", "data": "AAAA"}}, text("Look")]),
+    "a file with a name": turns(
+        [{"file": {"media_type": "text/plain", "data": "AAAA", "name": "a.txt"}}]
+    ),
+    "a file by its address": turns(
+        [{"file": {"media_type": "image/png", "url": "https://x.example/a", "name": "a.png"}}]
+    ),
+    "artifacts": turns(
+        [
+            piece("one", artifact_id="a", name="A"),
+            piece({"type": "data", "data": {"n": 2**53 + 1, "f": 1.0}}),
+            call("publish", words=["b", "c"]),
+        ],
+        [piece(" two", artifact_id="a", append=True, metadata={"m": None}), text("done")],
+        [text("done")],
+    ),
+    "an artifact that is replaced": turns(
+        [piece("old", artifact_id="a", name="A"), call("add", a=1, b=2)],
+        [piece("new", artifact_id="a"), text("done")],
+    ),
+    "artifacts of an answer that broke": turns(
+        [piece("first", artifact_id="a"), call("add", a=1, b=2)],
+        [
+            piece(" more", artifact_id="a", append=True),
+            text("Hm"),
+            {"error": {"status": 503, "times": 1}},
+            text("again"),
+        ],
+    ),
     "one call": turns([call("add", a=1, b=2)], [text("It is {{tool_result}}")]),
     "text and a call": turns([text("Let me see"), call("add", a=1, b=2)], [text("ok")]),
     "parallel calls": turns(
@@ -72,7 +112,7 @@ PLAIN: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _tools(offer: Offer) -> None:
-    for function in (add, broken, picture, rename):
+    for function in (add, broken, picture, publish, rename):
         offer(function)
 
 

@@ -1,11 +1,15 @@
 """Logs as the engine writes them, made by hand or drawn by hypothesis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
 from runs.events.types import (
+    ActivitySnapshot,
     AnyEvent,
+    ArtifactUpdated,
+    DataProduced,
     InferenceCompleted,
     Record,
     RunFinished,
@@ -30,6 +34,13 @@ from runs.events.types import (
 
 AT = 1_700_000_000_000
 IDS = {"thread_id": "t", "run_id": "r"}
+ASIDES: tuple[AnyEvent, ...] = (
+    ArtifactUpdated(artifact_id="x", parts=[{"type": "text", "text": "1"}], last_chunk=False),
+    ArtifactUpdated(artifact_id="x", parts=[{"type": "data", "data": None}], append=True),
+    ArtifactUpdated(artifact_id="y", name="Y", parts=[{"type": "text", "text": "2"}]),
+    DataProduced(name="d", data={"n": 1}),
+    ActivitySnapshot(activity_id="act", activity_type="t", content={"n": 1}),
+)
 
 
 def permission(call_id: str) -> Suspension:
@@ -69,14 +80,18 @@ class RunLog:
     def start(self, cause: Any = "start") -> "RunLog":
         return self.emit(RunStarted(**IDS, agent_id="a", attempt=1, cause=cause))
 
-    def think(self, text: str = "", calls: tuple[str, ...] = ()) -> "RunLog":
-        """One inference that says ``text`` and calls the tools with these call ids."""
+    def think(
+        self, text: str = "", calls: tuple[str, ...] = (), beside: Sequence[AnyEvent] = ()
+    ) -> "RunLog":
+        """One inference that says ``text``, with these events after its first letter, and calls
+        the tools with these call ids."""
         message = f"m{self.step}"
         self.emit(StepStarted(step=self.step, message_id=message))
         if text:
             block = f"b{self._seq}"
             self.emit(TextStarted(message_id=message, block_id=block))
-            self.emit(*(TextDelta(block_id=block, delta=letter) for letter in text))
+            letters = [TextDelta(block_id=block, delta=letter) for letter in text]
+            self.emit(*letters[:1], *beside, *letters[1:])
             self.emit(TextEnded(block_id=block))
         for call_id in calls:
             self.emit(ToolCallStarted(call_id=call_id, name="rm", message_id=message))
@@ -145,14 +160,16 @@ class RunLog:
 
 
 @st.composite
-def run_logs(draw: st.DrawFn) -> RunLog:
-    """Runs of one to three steps with calls, suspensions, retries and crashes."""
+def run_logs(draw: st.DrawFn, beside: Sequence[AnyEvent] = ()) -> RunLog:
+    """Runs of one to three steps with calls, suspensions, retries and crashes, and some of the
+    events ``beside`` in the middle of their texts."""
     log = RunLog().start()
     for number in range(draw(st.integers(1, 3))):
         for _ in range(draw(st.integers(0, 2))):
             _fail(draw, log)
         calls = tuple(f"c{number}{each}" for each in range(draw(st.integers(0, 2))))
-        log.think(draw(st.text("ab", max_size=2)), calls)
+        asides = draw(st.lists(st.sampled_from(beside))) if beside else ()
+        log.think(draw(st.text("ab", max_size=2)), calls, asides)
         _run_calls(draw, log, calls)
     kind = draw(st.sampled_from(["natural_end", "cancelled", "error"]))
     return log.end(kind)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from runs.events.fold import fold
 from runs.events.types import (
     AnyEvent,
@@ -110,6 +112,18 @@ def test_it_keeps_blocks_in_the_order_they_began() -> None:
         {"type": "text", "text": "Done"},
         {"type": "image", "source": source},
     ]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "kind"), [("audio/wav", "audio"), ("text/plain", "document")]
+)
+def test_it_keeps_name_and_address_of_a_file(media_type: str, kind: str) -> None:
+    file = FileProduced(
+        message_id="m1", block_id="f1", media_type=media_type, url="https://x.example/a", name="a.b"
+    )
+    _, messages = fold(numbered(start(), *step(1, "m1", file, inference("m1"))))
+    source = {"type": "url", "url": "https://x.example/a", "media_type": media_type}
+    assert messages[0]["content"] == [{"type": kind, "source": source, "name": "a.b"}]
 
 
 def test_it_adds_up_steps_and_usage() -> None:

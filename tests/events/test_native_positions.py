@@ -10,7 +10,7 @@ from runs.api.native import NativeEncoder
 from runs.api.state import LIFECYCLE, TOOL_CALLS
 from runs.events import cursor
 from runs.events.types import Record
-from tests.events.run_logs import RunLog, run_logs
+from tests.events.run_logs import ASIDES, RunLog, run_logs
 
 Payload = dict[str, Any]
 
@@ -148,7 +148,7 @@ def test_it_uses_data_and_id_lines_only() -> None:
 
 
 @settings(deadline=None)
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_goes_on_from_any_frame_as_if_never_interrupted(log: RunLog) -> None:
     whole = chunks(log.seen)
     for index, chunk in enumerate(whole):
@@ -156,7 +156,7 @@ def test_it_goes_on_from_any_frame_as_if_never_interrupted(log: RunLog) -> None:
 
 
 @settings(deadline=None)
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_goes_on_although_what_was_seen_is_in_no_log(log: RunLog) -> None:
     for seq in [position(chunk) for chunk in chunks(log.seen)]:
         watched = [each for each in log.seen if each.seq <= seq or each.seq not in log.voided]
@@ -165,7 +165,7 @@ def test_it_goes_on_although_what_was_seen_is_in_no_log(log: RunLog) -> None:
 
 
 @settings(deadline=None)
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_ends_with_exactly_one_finish_and_no_open_step(log: RunLog) -> None:
     said = [payload for chunk in chunks(log.stored) for payload in payloads_of(chunk)]
     assert said[-1]["event_type"] == "run_finish"
@@ -180,6 +180,6 @@ def test_it_ends_with_exactly_one_finish_and_no_open_step(log: RunLog) -> None:
 
 
 @settings(deadline=None)
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_is_deterministic(log: RunLog) -> None:
     assert chunks(log.seen) == chunks(log.seen)

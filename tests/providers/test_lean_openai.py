@@ -246,6 +246,7 @@ def test_it_sends_images_audio_and_documents() -> None:
         BinaryContent(b"PNG", media_type="image/png"),
         BinaryContent(b"WAV", media_type="audio/wav"),
         BinaryContent(b"%PDF", media_type="application/pdf", identifier="doc"),
+        BinaryContent(b"%PDF", media_type="application/pdf", identifier="named.pdf"),
         BinaryContent(b"plain", media_type="text/plain"),
     ]
     wire = received([ModelRequest(parts=[UserPromptPart(content)])])["messages"][0]["content"]
@@ -258,6 +259,10 @@ def test_it_sends_images_audio_and_documents() -> None:
         {
             "type": "file",
             "file": {"filename": "doc.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
+        },
+        {
+            "type": "file",
+            "file": {"filename": "named.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
         },
         {"type": "text", "text": "plain"},
     ]

@@ -11,7 +11,7 @@ from agentserver.protocols.ag_ui.frames import (
     arguments_text,
     reasoning_id,
 )
-from agentserver.protocols.ag_ui.parts import content_of, text_of
+from agentserver.protocols.ag_ui.parts import TEXTUAL, content_of, text_of
 from runs.selectors import answer_times
 from threads.models import Message, Thread
 
@@ -63,7 +63,7 @@ def _assistant(row: Message) -> list[Frame]:
     after: list[Frame] = []
     thoughts, has_text = 0, False
     for block in row.content:
-        has_text = has_text or block["type"] == "text"
+        has_text = has_text or block["type"] in TEXTUAL
         if block["type"] == "thinking":
             frame = _reasoning(row, thoughts, block)
             thoughts += 1

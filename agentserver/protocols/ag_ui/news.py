@@ -8,6 +8,7 @@ from agentserver.core.exact_json import dumps
 from agentserver.core.ids import new_id
 from agentserver.protocols.ag_ui.decode import Asked, ClientMessage
 from agentserver.protocols.ag_ui.listing import CLIENT_ROLE, NAME
+from agentserver.protocols.ag_ui.parts import content_of
 from threads.content import text_block, text_of
 from threads.models import Message, Thread
 from threads.services import NewMessage
@@ -66,7 +67,7 @@ def _cut(last: ClientMessage | None, known: Mapping[str, Message]) -> tuple[str 
     with that message in other words for an answer to those."""
     if last is None or last.role != "user" or last.id not in known:
         return None, False
-    return last.id, known[last.id].content != last.blocks
+    return last.id, content_of(known[last.id].content) != content_of(last.blocks)
 
 
 # --- messages -------------------------------------------------------------------------------------

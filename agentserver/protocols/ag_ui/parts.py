@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agentserver.core.errors import BadRequest
-from threads.content import text_block
+from threads.content import data_text, file_name, text_block
 
 Block = dict[str, Any]
 Part = Mapping[str, Any]
 
 MEDIA = ("image", "audio", "video", "document")
+TEXTUAL = ("text", "data")
 
 
 # --- in -------------------------------------------------------------------------------------------
@@ -94,23 +95,29 @@ def _legacy_block(part: Part) -> Block:
 # --- out ------------------------------------------------------------------------------------------
 def content_of(blocks: Sequence[Block]) -> str | list[Block]:
     """Text where there is nothing else, else parts."""
-    known = [block for block in blocks if block["type"] == "text" or block["type"] in MEDIA]
+    known = [block for block in blocks if block["type"] in TEXTUAL or block["type"] in MEDIA]
     if all(block["type"] == "text" for block in known):
         return text_of(known)
     return [_part(block) for block in known]
 
 
 def text_of(blocks: Iterable[Block]) -> str:
-    return "".join(block["text"] for block in blocks if block["type"] == "text")
+    """The texts, with the JSON text of data; other kinds say nothing here."""
+    return "".join(_text(block) for block in blocks if block["type"] in TEXTUAL)
+
+
+def _text(block: Block) -> str:
+    return data_text(block) if block["type"] == "data" else str(block["text"])
 
 
 def _part(block: Block) -> Block:
-    if block["type"] == "text":
-        return {"type": "text", "text": block["text"]}
+    if block["type"] in TEXTUAL:
+        return {"type": "text", "text": _text(block)}
     part = {"type": block["type"], "source": _source_part(block["source"])}
     metadata = block.get("metadata")
-    if metadata is None and block.get("title"):
-        metadata = {"filename": block["title"]}
+    name = file_name(block)
+    if metadata is None and name:
+        metadata = {"filename": name}
     return part if metadata is None else {**part, "metadata": metadata}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentserver.core.errors import BadRequest
+from threads.content import file_name
 
 MAX_FILES = 4
 MAX_BYTES = 8 * 1024 * 1024
@@ -31,7 +32,7 @@ def file_block(part: Mapping[str, Any]) -> Block:
     source = {"type": "base64", "media_type": media_type, "data": data}
     block: Block = {"type": _kind(media_type), "source": source}
     name = part.get("filename")
-    return block | ({"title": name} if isinstance(name, str) and name else {})
+    return block | ({"name": name} if isinstance(name, str) and name else {})
 
 
 def check_files(blocks: Iterable[Block]) -> None:
@@ -53,7 +54,8 @@ def file_part(block: Mapping[str, Any]) -> Part:
         url = source["url"]
         media_type = source.get("media_type") or _guess(url, block["type"])
     part: Part = {"type": "file", "mediaType": media_type, "url": url}
-    return part | ({"filename": block["title"]} if block.get("title") else {})
+    name = file_name(block)
+    return part | ({"filename": name} if name else {})
 
 
 def _read_url(url: object) -> tuple[str, str]:

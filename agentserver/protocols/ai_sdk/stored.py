@@ -45,6 +45,8 @@ def _parts(blocks: Iterable[dict[str, Any]], *, streamed: bool) -> Iterator[Part
             yield {"type": "text", "text": block["text"], **done}
         elif block["type"] == "thinking":
             yield {"type": "reasoning", "text": block["thinking"], **done}
+        elif block["type"] == "data":
+            yield {"type": "data-json", "data": block["data"]}
         elif "source" in block:
             yield file_part(block)
 
