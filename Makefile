@@ -72,6 +72,10 @@ migrations-check: $(VENV)/.dev ## No model change without a migration
 schema: $(VENV)/.runtime ## Write docs/openapi.yaml
 	$(SCRATCH) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
+.PHONY: conformance
+conformance: test-setup ## The official MCP suite against every way to serve
+	@$(BIN)/python -m tests.clients.mcp_sdk.conformance
+
 .PHONY: bench
 bench: $(VENV)/.test ## Measure throughput and latency (see docs/benchmarks.md)
 	@$(BIN)/python -m tests.services --fsync -- $(BIN)/python -m benchmarks $(ARGS)

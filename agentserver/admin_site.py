@@ -46,6 +46,7 @@ NAVIGATION: list[Item] = [
             _item("Runs", "play_circle", "runs.run"),
             _item("Mailbox", "inbox", "runs.job"),
             _item("Approvals", "approval", "runs.toolcall", badge="runs.admin.badge.waiting"),
+            _item("Webhooks", "webhook", "a2a.pushconfig", badge="agentserver_a2a.admin.given_up"),
         ],
     },
     {
@@ -56,6 +57,7 @@ NAVIGATION: list[Item] = [
             _item("Models", "neurology", "config.modelbinding"),
             _item("Providers", "cloud", "config.provider"),
             _item("MCP servers", "extension", "config.mcpserver"),
+            _item("MCP connections", "cable", "mcp.servercatalog"),
             _item("Revisions", "history", "config.entryrevision"),
             _item("Published versions", "inventory_2", "config.snapshot"),
         ],

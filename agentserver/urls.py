@@ -13,8 +13,12 @@ urlpatterns = [
     path("v1/", include("runs.api.urls")),
     path("v1/", include("threads.api.urls")),
     path("v1/", include("config.api.urls")),
+    path("v1/", include("agentserver_mcp.servers_api.urls")),
     path("v1/ai-sdk/", include("agentserver.protocols.ai_sdk.urls")),
     path("v1/ag-ui/", include("agentserver.protocols.ag_ui.urls")),
+    path("v1/", include("agentserver_mcp.api.urls")),
+    path("api/mcp/", include("agentserver_mcp.api.mastra_urls")),
+    path("", include("agentserver_a2a.api.urls")),
     path("events/", include("runs.events.eventstream_urls")),
     path("admin/", admin.site.urls),
     # What people type: slashes are not appended by themselves, and "/" is no operation of the API.

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, resolve
 
 from agentserver.access import keys
 from agentserver.access.identity import presented_token
+from agentserver.core.api.dialects import tell
 from agentserver.core.api.errors import native_error
 from agentserver.core.api.middleware import HTML_PATHS
 from agentserver.core.errors import ApiError
@@ -123,10 +123,4 @@ def _address(request: HttpRequest) -> str:
 
 def _refusal(request: HttpRequest, *, wait: int) -> HttpResponseBase:
     error = TooManyRequests("too many requests: wait a moment", headers={"Retry-After": str(wait)})
-    try:
-        view = resolve(request.path_info).func
-    except Resolver404:
-        return native_error(error, request)
-    dialect = getattr(getattr(view, "cls", None), "error_dialect", native_error)
-    refused: HttpResponseBase = dialect(error, request)
-    return refused
+    return tell(error, request, otherwise=native_error)

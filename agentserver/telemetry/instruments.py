@@ -59,6 +59,14 @@ INFERENCE_TOKENS: Final = Counter(
     namespace=_PREFIX,
 )
 
+# --- webhooks ------------------------------------------------------------------------------------
+WEBHOOKS: Final = Counter(
+    "webhook_deliveries",
+    "Attempts to deliver a notification to a webhook, by outcome.",
+    ["outcome"],
+    namespace=_PREFIX,
+)
+
 # --- HTTP ----------------------------------------------------------------------------------------
 HTTP_REQUESTS: Final = Counter(
     "http_requests", "Answered requests.", ["method", "route", "status"], namespace=_PREFIX

@@ -14,6 +14,7 @@ from agentserver.telemetry.instruments import (
     RUN_DURATION,
     RUNS,
     TOOL_CALLS,
+    WEBHOOKS,
 )
 from agentserver.telemetry.labels import BoundedLabel
 
@@ -50,6 +51,11 @@ def observe_inference(*, model: str, seconds: float, usage: Mapping[str, int]) -
 
 def observe_tool_call(outcome: str) -> None:
     TOOL_CALLS.labels(outcome).inc()
+
+
+def observe_webhook(outcome: str) -> None:
+    """An attempt to deliver was made: ``delivered`` or ``failed``."""
+    WEBHOOKS.labels(outcome).inc()
 
 
 def observe_error(kind: str) -> None:

@@ -6,3 +6,13 @@ class McpConfig(AppConfig):
     label = "mcp"
     verbose_name = "Model Context Protocol"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Deferred: they need the models of this app. Neither loads the SDK.
+        from agentserver_mcp.client.discovery import discover
+        from agentserver_mcp.client.source import McpTools
+        from runs.engine.companions import register_companion
+        from runs.tools.source import register_source
+
+        register_source(McpTools())
+        register_companion("MCP discovery", discover)

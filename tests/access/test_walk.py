@@ -28,8 +28,11 @@ from tests.access.walk import (
 )
 
 pytestmark = pytest.mark.django_db
-# What is not an operation of the API: pages, and channels, which are walked by name below.
+# What is not an operation of the API: pages, second addresses of an operation, and channels, which
+# are walked by name below.
 PLAIN = {
+    ("post", "/v1/a2a/"),
+    ("post", "/v1/a2a/{tenant}/"),
     ("get", "/"),
     ("get", "/admin"),
     ("get", "/docs"),
@@ -40,6 +43,12 @@ PLAIN = {
 SAY = [{"role": "user", "content": "Hello"}]
 UI_SAY = [{"id": "m1", "role": "user", "parts": [{"type": "text", "text": "Hello"}]}]
 AG_SAY = [{"id": "m1", "role": "user", "content": "Hello"}]
+A2A_SAY = {"messageId": "m1", "role": "ROLE_USER", "parts": [{"text": "yes"}]}
+
+
+def rpc(method: str, **params: Any) -> Any:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
 
 # More ways to name what is hers: in queries, in other members of bodies, as another kind of id.
 BY_NAME = [
@@ -67,6 +76,13 @@ BY_NAME = [
     ),
     Asked("post", "/v1/ai-sdk/chat", {"threadId": THREAD_ID, "messages": UI_SAY}),
     Asked("post", "/v1/ag-ui/run", {"threadId": THREAD_ID, "messages": AG_SAY}),
+    Asked("get", f"/v1/a2a/tasks?contextId={THREAD_ID}"),
+    Asked("post", "/v1/a2a/message:send", {"message": {**A2A_SAY, "contextId": THREAD_ID}}),
+    Asked("post", "/v1/a2a/message:send", {"message": {**A2A_SAY, "taskId": RUN_ID}}),
+    Asked("post", "/v1/a2a", rpc("CancelTask", id=RUN_ID)),
+    Asked("post", "/v1/a2a", rpc("SubscribeToTask", id=RUN_ID)),
+    Asked("post", "/v1/a2a", rpc("SendMessage", message={**A2A_SAY, "contextId": THREAD_ID})),
+    Asked("post", "/v1/a2a", rpc("ListTaskPushNotificationConfigs", taskId=RUN_ID)),
     Asked("get", f"/events/run-{RUN_ID}"),
     Asked("get", f"/events/thread-{THREAD_ID}"),
     Asked("get", f"/events/?channel=thread-{HIS_THREAD}&channel=run-{RUN_ID}"),
@@ -101,6 +117,16 @@ def answers(client: Client, requests: list[Asked]) -> Iterator[tuple[Asked, Any]
     for asked in requests:
         with undone():
             yield asked, asked.send(client)
+
+
+def status_of(answer: Any) -> int:
+    """JSON-RPC says in its body what others say with the status."""
+    content = content_of(answer)
+    if not content.startswith('{"jsonrpc"'):
+        return int(answer.status_code)
+    if '"error"' not in content and '"isError":true' not in content:
+        return int(answer.status_code)
+    return 404 if "not found" in content else 400
 
 
 def test_it_knows_every_route() -> None:
@@ -139,7 +165,7 @@ def test_it_tells_a_stranger_nothing_that_it_would_not_tell_of_nothing() -> None
         with undone():
             nothing = asked.of_unknown().send(stranger)
         same = (nothing.status_code, content_of(nothing))
-        if (answer.status_code, forget(content_of(answer))) != same and answer.status_code != 404:
+        if (answer.status_code, forget(content_of(answer))) != same and status_of(answer) != 404:
             told.append(f"{asked}: {answer.status_code} {content_of(answer)[:200]}, not {same}")
     assert told == []
 
@@ -148,7 +174,7 @@ def test_it_refuses_a_stranger_whatever_would_change_something() -> None:
     kept = rows()
     for asked, answer in answers(caller(BOB), hers()):
         if asked.method != "get":
-            assert answer.status_code in (400, 404), f"{asked}: {content_of(answer)}"
+            assert status_of(answer) in (400, 404), f"{asked}: {content_of(answer)}"
         assert rows() == kept, asked
 
 

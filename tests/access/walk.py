@@ -20,8 +20,9 @@ from agentserver.core.api.answers import JSON
 from agentserver.core.api.docs import document
 from agentserver.core.api.docs_parameters import RUN_ID, THREAD_ID
 from agentserver.core.api.views import VERBS
+from agentserver_a2a.models import PushConfig
 from config import registry
-from config.defaults import agent, model, provider
+from config.defaults import agent, mcp_server, model, provider
 from config.seeding import seed_builtin
 from runs.events.segments import append_segment
 from runs.events.types import Record, RunStarted, TextDelta
@@ -39,9 +40,14 @@ OTHER = {
     "namespace": "agents",
     "entry_id": "assistant",
     "provider_id": "scripted",
+    "server_id": "files",
+    "tool_id": "assistant",
+    "tenant": "assistant",
+    "task_id": RUN_ID,
+    "config_id": "webhook-1",
 }
 AT = 1_775_923_200_123
-APPS = ("threads", "runs", "memory", "config")
+APPS = ("threads", "runs", "memory", "config", "a2a")
 
 
 def build() -> None:
@@ -57,6 +63,7 @@ def build() -> None:
     job(done, state="Accepted")
     job(waiting, state="Accepted", second=5)
     _log(done)
+    _webhook(waiting)
     his = thread(HIS_THREAD, resource_id=BOB)
     Lane.objects.create(thread=his, resource_id=BOB, turn=1)
     run(his, id=HIS_RUN, turn=1)
@@ -69,9 +76,16 @@ def _publish() -> None:
             "providers": [provider("scripted", adapter="scripted", adapter_options=scripted)],
             "models": [model("assistant", provider="scripted", upstream="assistant")],
             "agents": [agent("assistant", model="assistant", tools=[])],
+            "mcp-servers": [mcp_server("files", transport="stdio", command="files-server")],
         }
     )
     registry.forget()
+
+
+def _webhook(of: Run) -> None:
+    PushConfig.objects.create(
+        run=of, config_id=OTHER["config_id"], url=f"https://client.example/{MARK}"
+    )
 
 
 def _log(of: Run) -> None:

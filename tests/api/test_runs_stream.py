@@ -170,6 +170,18 @@ def test_it_takes_a_message_of_content_blocks(engine: Engine, api: JsonClient) -
     assert stored["content"] == blocks
 
 
+def test_it_keeps_data_and_file_names_exactly(engine: Engine, api: JsonClient) -> None:
+    engine.agent("echo", ECHO)
+    data = '{"z":1.0,"a":[1,9007199254740993,null],"é":{"b":1e-7,"a":""}}'
+    name = '{"type":"document","source":{"type":"url","url":"https://x.example/a"},"name":"a.txt"}'
+    content = f'[{{"type":"data","data":{data}}},{{"type":"data","data":null}},{name}]'
+    body = f'{{"agentId":"echo","threadId":"t","messages":[{{"role":"user","content":{content}}}]}}'
+    answer = api.client.post("/v1/runs", body, content_type="application/json")
+    answer.getvalue()
+    listed = api.get("/v1/threads/t/messages").content.decode()
+    assert f'"content":{content}' in listed.replace("e-07", "e-7")
+
+
 def test_it_runs_tools_of_the_caller(engine: Engine, api: JsonClient) -> None:
     script: list[dict[str, Any]] = [
         {"when": {"has_tool_result": True}, "reply": [{"text": "{{tool_result}}"}]},

@@ -54,7 +54,7 @@ def test_it_tells_what_agents_can_be_made_of(api: ConfigClient) -> None:
     assert found["providers"] == [{"id": "openai"}]
     assert found["skills"] == []
     assert found["supported_adapters"] == list(SUPPORTED_ADAPTERS)
-    assert {plugin["id"] for plugin in found["plugins"]} == {"permission", "retry"}
+    assert {plugin["id"] for plugin in found["plugins"]} == {"a2a", "permission", "retry"}
     namespaces = {each["namespace"]: each["schema"]["title"] for each in found["namespaces"]}
     assert namespaces == {
         "agents": "AgentSpec",
@@ -72,9 +72,9 @@ def test_it_lists_tools_of_code_and_of_sources_once(api: ConfigClient) -> None:
         "id": "mcp__demo__ping",
         "name": "ping",
         "description": "Pings.",
-        "source": "mcp:demo",
+        "source": {"kind": "mcp", "id": "demo"},
     }
-    assert listed["local_ping"]["source"] == "code"
+    assert listed["local_ping"]["source"] == {"kind": "code"}
 
 
 def test_it_has_capabilities_before_anything_is_published(api: ConfigClient) -> None:

@@ -68,6 +68,8 @@ def test_it_fills_in_an_mcp_servers_defaults() -> None:
         "config": {},
         "timeout_secs": 30,
         "env": {},
+        "headers": {},
+        "tools": {"allow": None, "deny": [], "require_approval": False},
         "restart_policy": {
             "enabled": False,
             "max_attempts": None,

@@ -14,7 +14,7 @@ from runs.events.types import (
     TextDelta,
     TextStarted,
 )
-from tests.events.run_logs import RunLog, run_logs
+from tests.events.run_logs import ASIDES, RunLog, run_logs
 from tests.faces.ag_ui_holder import Holder
 from tests.faces.ag_ui_streams import listed, stream, streams
 from tests.faces.ag_ui_verify import verify
@@ -29,19 +29,19 @@ def held(log: RunLog) -> list[Frame]:
     return holder.messages
 
 
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_keeps_the_rules_of_the_protocol(log: RunLog) -> None:
     for modern in (True, False):
         for frames in streams(log.seen, modern=modern):
             verify(frames, modern=modern)
 
 
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_says_the_same_each_time(log: RunLog) -> None:
     assert streams(log.seen) == streams(log.seen)
 
 
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_leaves_the_client_with_the_listed_messages(log: RunLog) -> None:
     assert by_id(held(log)) == by_id(listed(log.seen))
 

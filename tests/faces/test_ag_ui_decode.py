@@ -121,6 +121,26 @@ def test_it_reads_binary_parts_of_old_clients(given: Any, kind: str, source: str
     assert block["metadata"] == {"filename": "a"}
 
 
+def test_it_shows_data_as_text_and_the_name_of_a_file() -> None:
+    source = {"type": "url", "url": "https://x.example/a", "media_type": "text/plain"}
+    blocks: list[dict[str, Any]] = [
+        {"type": "data", "data": {"b": 1.0, "a": 2**53 + 1}},
+        {"type": "document", "source": source, "name": "a.txt"},
+    ]
+    assert content_of(blocks) == [
+        {"type": "text", "text": '{"b":1.0,"a":9007199254740993}'},
+        {
+            "type": "document",
+            "source": {
+                "type": "url",
+                "value": "https://x.example/a",
+                "mimeType": "text/plain",
+            },
+            "metadata": {"filename": "a.txt"},
+        },
+    ]
+
+
 def test_it_leaves_out_parts_it_does_not_know() -> None:
     assert blocks_of([{"type": "hologram"}, "text"]) == []
 

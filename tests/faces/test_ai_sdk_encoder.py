@@ -35,7 +35,7 @@ from runs.events.types import (
     ToolCallReady,
     ToolCallStarted,
 )
-from tests.events.run_logs import IDS, RunLog, run_logs
+from tests.events.run_logs import ASIDES, IDS, RunLog, run_logs
 from tests.faces.ai_sdk_wire import Refused, check, check_shape
 
 START: Chunk = {
@@ -192,20 +192,20 @@ def test_it_stays_within_what_strict_clients_accept(name: str) -> None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_never_breaks_a_strict_client(log: RunLog) -> None:
     check(encoded(log.seen))
     check(encoded(surviving(log.stored)))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_says_the_same_to_a_second_viewer(log: RunLog) -> None:
     assert encoded(log.seen) == encoded(log.seen)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(run_logs(), st.data())
+@given(run_logs(ASIDES), st.data())
 def test_it_ends_a_stream_cut_anywhere(log: RunLog, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(log.seen)))
     if cut:
@@ -213,7 +213,7 @@ def test_it_ends_a_stream_cut_anywhere(log: RunLog, data: st.DataObject) -> None
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_goes_on_after_a_suspension_with_what_the_client_misses(log: RunLog) -> None:
     records = surviving(log.stored)
     places = [record.seq for record in records if isinstance(record.event, RunSuspended)]
@@ -228,7 +228,7 @@ def test_it_goes_on_after_a_suspension_with_what_the_client_misses(log: RunLog) 
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(run_logs())
+@given(run_logs(ASIDES))
 def test_it_lists_every_text_that_survived(log: RunLog) -> None:
     texts = [
         part["text"]

@@ -195,6 +195,26 @@ def test_it_lists_messages_that_no_run_made(chat: Chat) -> None:
     assert [part["type"] for part in answered["parts"]] == ["text", "tool-look"]
 
 
+def test_it_lists_data_and_file_names(chat: Chat) -> None:
+    thread = Thread.objects.create(pk=chat.id)
+    data = {"type": "data", "data": {"n": 2**53 + 1, "none": None}}
+    source = {"type": "base64", "media_type": "text/plain", "data": "eA=="}
+    paper = {"type": "document", "source": source, "name": "a.txt"}
+    append_messages(
+        thread=thread,
+        messages=[
+            NewMessage(role="user", content=[data, paper], id="u"),
+            NewMessage(role="assistant", content=[data], id="a"),
+        ],
+    )
+    asked, answered = chat.messages()
+    shown = {"type": "data-json", "data": {"n": 2**53 + 1, "none": None}}
+    url = "data:text/plain;base64,eA=="
+    file = {"type": "file", "mediaType": "text/plain", "url": url, "filename": "a.txt"}
+    assert asked["parts"] == [shown, file]
+    assert answered["parts"] == [shown]
+
+
 def test_it_lists_a_run_without_a_log_from_its_messages(held: HeldChat) -> None:
     held.release()
     held.say("hi")

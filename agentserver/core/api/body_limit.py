@@ -7,8 +7,11 @@ Content-Length; this wrapper counts what really arrives.
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from agentserver.core.api.answers import encode
+from django.http import HttpRequest
+
 from agentserver.core.api.body import too_large
+from agentserver.core.api.dialects import tell
+from agentserver.core.api.errors import native_error
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -34,7 +37,7 @@ class BodyLimit:
         limit = self._limit(scope["path"])
         declared = _declared(scope)
         if declared is not None and declared > limit:
-            await _refuse(limit, send)
+            await _refuse(limit, scope, send)
         elif declared is not None or scope["method"] in ("GET", "HEAD"):
             # The server itself holds a client to the length it declared.
             await self.application(scope, receive, send)
@@ -46,7 +49,7 @@ class BodyLimit:
         await self.application(scope, body.receive, send)
         if body.exceeded:
             # Django took the disconnect for a client that went away and answered nothing.
-            await _refuse(limit, send)
+            await _refuse(limit, scope, send)
 
     def _limit(self, path: str) -> int:
         return next(
@@ -78,12 +81,12 @@ def _declared(scope: Scope) -> int | None:
     return None
 
 
-async def _refuse(limit: int, send: Send) -> None:
-    error = too_large(limit)
-    body = encode({"error": error.message, "code": error.code})
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(limit: int, scope: Scope, send: Send) -> None:
+    request = HttpRequest()
+    request.method, request.path = scope["method"], scope["path"]
+    request.path_info = request.path
+    answer = tell(too_large(limit), request, otherwise=native_error)
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.items()]
+    headers.append((b"content-length", str(len(answer.content)).encode()))
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.content})

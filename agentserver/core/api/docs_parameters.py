@@ -15,7 +15,12 @@ PATH: Final[dict[str, dict[str, Any]]] = {
     "run_id": {"description": "The id of a run", "example": RUN_ID},
     "agent_id": {"description": "The id of an agent", "example": "assistant"},
     "provider_id": {"description": "The id of a provider", "example": "openai"},
+    "tool_id": {"description": "The name of a tool", "example": "assistant"},
+    "server_id": {"description": "The id of an MCP server", "example": "files"},
     "entry_id": {"description": "The id of a document", "example": "assistant"},
+    "task_id": {"description": "The id of a task, which is the id of its run", "example": RUN_ID},
+    "config_id": {"description": "The id of a push configuration", "example": "webhook-1"},
+    "tenant": {"description": "The id of an agent", "example": "assistant"},
     "namespace": {
         "description": "What kind of document: `agents`, `models`, `providers`, `mcp-servers`",
         "example": "agents",
@@ -29,6 +34,15 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     "If-Match": {
         "description": "The `ETag` of the document that is to be changed; 409 when it is another",
         "example": '"3"',
+    },
+    "A2A-Version": {
+        "description": "The version of the protocol, `1.0`. Also as a member of the query",
+        "example": "1.0",
+    },
+    "Mcp-Session-Id": {"description": "The session that `initialize` began"},
+    "MCP-Protocol-Version": {
+        "description": "The revision of MCP; without it that of the session, else 2025-03-26",
+        "example": "2025-11-25",
     },
     "Last-Event-ID": {
         "description": "The `id` of the last event that arrived; `cursor` goes before it",

@@ -58,6 +58,11 @@ AREAS: Final[tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]] = (
                 "Schema. Secrets can be written, never read.",
             ),
             ("providers", "Providers", "Trying a provider with its stored key."),
+            (
+                "mcp-servers",
+                "MCP servers",
+                "The state of configured MCP servers, what they offer, and restarting them.",
+            ),
         ),
     ),
     (

@@ -6,6 +6,7 @@ Native dialect: ``{"error": <text>, "code": <word>, ...}`` with the members of
 
 import logging
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.core import exceptions as django_errors
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rest_framework.exceptions import APIException
 
 from agentserver.core.api.answers import json_answer
+from agentserver.core.api.dialects import tell
 from agentserver.core.errors import (
     ApiError,
     BadRequest,
@@ -83,7 +85,9 @@ _NOTEWORTHY = (IntegrityError, DataError)
 
 
 def log_unexpected(error: Exception, translated: ApiError, request: HttpRequest) -> None:
-    if translated.status >= 500 or isinstance(error, _NOTEWORTHY):
+    # 501 is said on purpose: something is not offered here.
+    unexpected = translated.status >= 500 and translated.status != HTTPStatus.NOT_IMPLEMENTED
+    if unexpected or isinstance(error, _NOTEWORTHY):
         logger.error("%s %s: %r", request.method, request.path, type(error), exc_info=error)
 
 
@@ -115,19 +119,19 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
 
 # --- what Django calls when no view answered (handler400, handler403, handler404, handler500) ----
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return native_error(BadRequest("bad request"), request)
+    return tell(BadRequest("bad request"), request, otherwise=native_error)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return native_error(Forbidden("not allowed"), request)
+    return tell(Forbidden("not allowed"), request, otherwise=native_error)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return native_error(unknown_path(request), request)
+    return tell(unknown_path(request), request, otherwise=native_error)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return native_error(ApiError("internal server error"), request)
+    return tell(ApiError("internal server error"), request, otherwise=native_error)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from agentserver.core.api.dialects import tell
 from agentserver.core.api.errors import native_error, unknown_path
 from agentserver.core.errors import ApiError
 
@@ -28,7 +29,8 @@ class JsonErrors:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if response.status_code >= 400 and _is_page(response) and not _wants_pages(request):
-            return native_error(_error(request, response.status_code), request)
+            error = _error(request, response.status_code)
+            return tell(error, request, otherwise=native_error)
         return response
 
 

@@ -1,0 +1,1 @@
+"""Push notifications: webhooks of tasks, kept and delivered."""

@@ -1,0 +1,3 @@
+from agentserver_mcp.admin.servers import ServerCatalogAdmin
+
+__all__ = ["ServerCatalogAdmin"]

@@ -1,0 +1,52 @@
+"""One request to a server of ours without any transport: for routes that answer plain JSON."""
+
+from typing import Any
+
+from mcp.server.connection import Connection
+from mcp_types import INVALID_PARAMS
+from mcp_types.version import LATEST_HANDSHAKE_VERSION
+
+from agentserver.access.principal import Principal
+from agentserver.core.errors import ApiError, Unavailable
+from agentserver.core.loops import submit
+from agentserver_mcp.catalogue import Catalogue
+from agentserver_mcp.endpoint import work
+from agentserver_mcp.exchange import Exchange
+from agentserver_mcp.protocol import Message
+from agentserver_mcp.server import kernel_of
+
+SECONDS = 300.0
+# Before 2026 a missing resource had a code of its own.
+MISSING = (INVALID_PARAMS, -32002)
+Json = dict[str, Any]
+
+
+def ask(
+    catalogue: Catalogue,
+    principal: Principal,
+    method: str,
+    params: Json,
+    *,
+    missing: ApiError | None = None,
+) -> Json:
+    """The result. Raises ``missing`` when there is no such thing, `ApiError` for other errors,
+    `Unavailable` after five minutes."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    exchange = Exchange(Message("request", body, 1), principal=principal, headers={})
+    connection = Connection.from_envelope(LATEST_HANDSHAKE_VERSION, None, None)
+    exchange.reading()
+    done = submit(work(exchange, kernel_of(catalogue), connection))
+    exchange.desk.attend(SECONDS)
+    try:
+        done.result(SECONDS)
+    except TimeoutError:
+        done.cancel()
+        raise Unavailable("no answer in time; a run that was started goes on") from None
+    reply = exchange.reply or {}
+    error = reply.get("error")
+    if error is not None and missing is not None and error["code"] in MISSING:
+        raise missing
+    if error is not None:
+        raise ApiError(error["message"])
+    found: Json = reply["result"]
+    return found

@@ -1,0 +1,160 @@
+"""A configured MCP server as one of ours: its inventory is listed, calls are passed on to it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from mcp import types
+from mcp.client import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR
+from pydantic import ValidationError
+
+from agentserver.core.errors import ApiError
+from agentserver_mcp.catalogue import (
+    Catalogue,
+    Context,
+    ToolResult,
+    tool_error,
+    unknown_prompt,
+    unknown_resource,
+    unknown_tool,
+)
+from agentserver_mcp.client import store
+from agentserver_mcp.client.failures import ConnectFailed, ConnectionLost, redacted
+from agentserver_mcp.client.lookup import known_server
+from agentserver_mcp.client.pool import Pool, pool_here
+from agentserver_mcp.client.source import is_offered, waits_for_approval
+from agentserver_mcp.exchange import exchange_of
+from agentserver_mcp.models import ServerInventory
+from config import registry as registries
+from config.specs import McpServerSpec
+from runs.events.follower import in_database
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+TEND_SECONDS = 10.0
+_tending: dict[Pool, asyncio.Task[None]] = {}
+
+
+class ExternalCatalogue(Catalogue):
+    """Reads the database for lists; connects only for what has to be asked."""
+
+    def __init__(self, server_id: str) -> None:
+        self.id = server_id
+
+    async def tools(self, ctx: Context) -> list[types.Tool]:
+        return [types.Tool.model_validate(each) for each in (await self._tools(ctx)).values()]
+
+    async def call(self, ctx: Context, params: types.CallToolRequestParams) -> ToolResult:
+        if params.name not in await self._tools(ctx):
+            raise unknown_tool(params.name)
+        try:
+            return await self._called(ctx, params)
+        except (ConnectFailed, ConnectionLost) as error:
+            return tool_error(f"the MCP server '{self.id}' cannot be reached: {error}")
+
+    async def resources(self, ctx: Context) -> list[types.Resource]:
+        listed = (await self._inventory(ctx)).resources
+        return [types.Resource.model_validate(each) for each in listed]
+
+    async def templates(self, ctx: Context) -> list[types.ResourceTemplate]:
+        listed = (await self._inventory(ctx)).templates
+        return [types.ResourceTemplate.model_validate(each) for each in listed]
+
+    async def read(
+        self, ctx: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        inventory = await self._inventory(ctx)
+        known = {each.get("uri") for each in inventory.resources}
+        if str(params.uri) not in known and not inventory.templates:
+            raise unknown_resource(str(params.uri))
+        uri = str(params.uri)
+        result: types.ReadResourceResult = await self._asked(
+            ctx, lambda client: client.read_resource(uri)
+        )
+        return result
+
+    async def prompts(self, ctx: Context) -> list[types.Prompt]:
+        listed = (await self._inventory(ctx)).prompts
+        return [types.Prompt.model_validate(each) for each in listed]
+
+    async def prompt(
+        self, ctx: Context, params: types.GetPromptRequestParams
+    ) -> types.GetPromptResult:
+        if params.name not in {each["name"] for each in (await self._inventory(ctx)).prompts}:
+            raise unknown_prompt(params.name)
+        result: types.GetPromptResult = await self._asked(
+            ctx, lambda client: client.get_prompt(params.name, params.arguments)
+        )
+        return result
+
+    # --- what is known of it ----------------------------------------------------------------------
+    async def _inventory(self, ctx: Context) -> ServerInventory:
+        return (await exchange_of(ctx).database(known_server, self.id)).inventory
+
+    async def _tools(self, ctx: Context) -> dict[str, Any]:
+        """Those a caller may call by hand: what needs an approval is for agents."""
+        known = await exchange_of(ctx).database(known_server, self.id)
+        return {
+            tool["name"]: {**tool, "description": tool.get("description") or tool["name"]}
+            for tool in known.inventory.tools
+            if is_offered(known.spec, tool["name"])
+            and not waits_for_approval(known.spec, tool["name"])
+        }
+
+    # --- asking it --------------------------------------------------------------------------------
+    async def _called(
+        self, ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        """Once more on a new connection, if the server has surely not accepted the first."""
+        pool, spec = await self._place(ctx)
+        try:
+            connection = await pool.connection(spec)
+            return await connection.call_tool(params.name, params.arguments or {}, None)
+        except ConnectionLost as lost:
+            pool.note(self.id)
+            if not lost.refused:
+                raise
+        connection = await pool.connection(spec)
+        return await connection.call_tool(params.name, params.arguments or {}, None)
+
+    async def _asked(self, ctx: Context, ask: Callable[[Client], Awaitable[Any]]) -> Any:
+        pool, spec = await self._place(ctx)
+        try:
+            client = await (await pool.connection(spec)).client()
+            async with asyncio.timeout(spec.timeout_secs):
+                return await ask(client)
+        except (ConnectFailed, TimeoutError, ValidationError, RuntimeError) as error:
+            text = redacted(f"the MCP server '{self.id}' failed: {error}", spec)
+            raise MCPError(INTERNAL_ERROR, text) from None
+
+    async def _place(self, ctx: Context) -> tuple[Pool, McpServerSpec]:
+        """The pool of the background loop, which is tended while it holds connections."""
+        registry = await exchange_of(ctx).database(registries.current)
+        pool = pool_here()
+        try:
+            spec = pool.spec_for(registry, self.id)
+        except ApiError as error:
+            raise MCPError(INTERNAL_ERROR, error.message) from None
+        if pool not in _tending:
+            _tending[pool] = asyncio.create_task(_tend(pool))
+        return pool, spec
+
+
+async def _tend(pool: Pool) -> None:
+    """A process that only serves has no companion that closes what is idle."""
+    try:
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            try:
+                registry = await in_database(registries.current)
+                pool.tend(registry, await in_database(store.restarts))
+            except Exception:
+                logger.warning("connections to MCP servers were not tended", exc_info=True)
+            if not pool.holds_any:
+                return
+    finally:
+        _tending.pop(pool, None)

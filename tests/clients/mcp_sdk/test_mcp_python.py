@@ -1,0 +1,216 @@
+"""The Python client of MCP, in both eras, against a live server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pytest
+from mcp import Client, MCPError, types
+
+from tests.clients.ai_sdk.conftest import request
+from tests.live.server import LiveServer, StartServer
+
+T = TypeVar("T")
+Json = dict[str, Any]
+ERAS = {"handshake": "legacy", "2026": "2026-07-28", "probing": "auto"}
+SECONDS = 60
+
+
+@pytest.fixture(params=ERAS)
+def mode(request: pytest.FixtureRequest) -> str:
+    return ERAS[request.param]
+
+
+def speak(
+    server: LiveServer, mode: str, talk: Callable[[Client], Awaitable[T]], **options: Any
+) -> T:
+    """What ``talk`` returns, with a client that is connected to the server."""
+
+    async def connected() -> T:
+        url = f"{server.url}/v1/mcp"
+        async with (
+            asyncio.timeout(SECONDS),
+            Client(url, mode=mode, cache=None, **options) as client,
+        ):
+            return await talk(client)
+
+    return asyncio.run(connected())
+
+
+def text_of(result: types.CallToolResult) -> str:
+    block = result.content[0]
+    assert isinstance(block, types.TextContent)
+    return block.text
+
+
+def run_of(server: LiveServer, result: types.CallToolResult) -> Json:
+    assert result.meta
+    return request(server.url, f"/v1/runs/{result.meta['agentserver/runId']}")
+
+
+async def until_ended(server: LiveServer, agent_id: str) -> Json:
+    """The newest run of an agent, once it is done."""
+    async with asyncio.timeout(10):
+        while True:
+            listed = await asyncio.to_thread(request, server.url, "/v1/runs?limit=50")
+            found = [each for each in listed["items"] if each["agent_id"] == agent_id]
+            if found and found[0]["status"] == "done":
+                return dict(found[0])
+            await asyncio.sleep(0.1)
+
+
+def test_it_lists_and_calls(server: LiveServer, mode: str) -> None:
+    async def talk(client: Client) -> tuple[set[str], types.CallToolResult]:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        return names, await client.call_tool("demo-echo", {"message": "hello"})
+
+    names, result = speak(server, mode, talk)
+    assert {"assistant", "demo-echo"} <= names
+    assert (text_of(result), result.is_error) == ("hello", False)
+
+
+def test_it_makes_eight_calls_at_once(server: LiveServer, mode: str) -> None:
+    async def talk(client: Client) -> list[str]:
+        calls = [client.call_tool("demo-echo", {"message": f"m{n}"}) for n in range(8)]
+        return [text_of(each) for each in await asyncio.gather(*calls)]
+
+    assert speak(server, mode, talk) == [f"m{n}" for n in range(8)]
+
+
+def test_it_hears_of_progress_while_the_agent_works(server: LiveServer, mode: str) -> None:
+    heard: list[float] = []
+
+    async def talk(client: Client) -> int:
+        first = asyncio.Event()
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            heard.append(done)
+            first.set()
+
+        call = asyncio.create_task(
+            client.call_tool("demo-slow", {"message": "x"}, progress_callback=progress)
+        )
+        await first.wait()
+        before_the_end = len(heard) if not call.done() else 0
+        await call
+        return before_the_end
+
+    assert speak(server, mode, talk) > 0
+    assert heard == sorted(set(heard))
+
+
+def test_it_reads_failures(server: LiveServer, mode: str) -> None:
+    async def talk(client: Client) -> list[types.CallToolResult]:
+        return [
+            await client.call_tool("demo-error", {"message": "x"}),
+            await client.call_tool("demo-echo", {"text": "x"}),
+        ]
+
+    failed, wrong = speak(server, mode, talk)
+    assert failed.is_error
+    assert text_of(failed).startswith("agent run failed")
+    assert wrong.is_error
+    assert "message" in text_of(wrong)
+
+
+def test_it_is_told_of_unknown_tools(server: LiveServer, mode: str) -> None:
+    async def talk(client: Client) -> int:
+        with pytest.raises(MCPError) as refused:
+            await client.call_tool("nobody", {})
+        return refused.value.code
+
+    assert speak(server, mode, talk) == -32602
+
+
+def test_it_stops_the_run_of_a_call_that_is_given_up(server: LiveServer, mode: str) -> None:
+    async def talk(client: Client) -> tuple[Json, str]:
+        started = asyncio.Event()
+
+        async def progress(*_: Any) -> None:
+            started.set()
+
+        call = asyncio.create_task(
+            client.call_tool("demo-slow", {"message": "x"}, progress_callback=progress)
+        )
+        await started.wait()
+        call.cancel()
+        await asyncio.wait([call])
+        ended = await until_ended(server, "demo-slow")
+        return ended, text_of(await client.call_tool("demo-echo", {"message": "still here"}))
+
+    ended, said = speak(server, mode, talk)
+    assert ended["termination_reason"]["type"] == "cancelled"
+    assert said == "still here"
+
+
+def test_it_answers_for_a_person(server: LiveServer, mode: str) -> None:
+    asked: list[str] = []
+
+    async def elicit(context: Any, params: Any) -> types.ElicitResult:
+        asked.append(params.message)
+        return types.ElicitResult(action="accept", content={"decision": "approve"})
+
+    async def talk(client: Client) -> str:
+        return text_of(await client.call_tool("demo-approval", {"message": "x"}))
+
+    said = speak(server, mode, talk, elicitation_callback=elicit)
+    assert len(asked) == 1
+    assert "is deleted" in said
+
+
+def test_it_sees_new_agents_in_an_open_connection(server: LiveServer, mode: str) -> None:
+    agent = {"id": f"new-{mode}", "model_id": "demo-echo", "system_prompt": ""}
+
+    async def names(client: Client) -> set[str]:
+        return {tool.name for tool in (await client.list_tools()).tools}
+
+    async def talk(client: Client) -> list[bool]:
+        seen = [agent["id"] in await names(client)]
+        await asyncio.to_thread(request, server.url, "/v1/config/agents", agent)
+        async with asyncio.timeout(8):
+            while not seen[-1]:
+                seen.append(agent["id"] in await names(client))
+        return [seen[0], seen[-1]]
+
+    assert speak(server, mode, talk) == [False, True]
+
+
+def test_it_is_told_that_the_list_changed(server: LiveServer) -> None:
+    agent = {"id": "listened-for", "model_id": "demo-echo", "system_prompt": ""}
+
+    async def talk(client: Client) -> str:
+        async with client.listen(tools_list_changed=True) as changes:
+            await asyncio.to_thread(request, server.url, "/v1/config/agents", agent)
+            async for change in changes:
+                return type(change).__name__
+        return "nothing"
+
+    assert speak(server, "2026-07-28", talk) == "ToolsListChanged"
+
+
+@pytest.mark.leg("postgres")
+def test_it_speaks_with_several_processes_at_once(start_server: StartServer) -> None:
+    """Sessions, questions and changes reach whichever process has to know of them."""
+    server = start_server(web_processes=3, env={"AGENTSERVER_APPS": "tests.mcp_fixtures"})
+
+    async def elicit(context: Any, params: Any) -> types.ElicitResult:
+        content = {"username": "u", "email": "e@example.org", "decision": "approve"}
+        return types.ElicitResult(action="accept", content=content)
+
+    async def ask(client: Client) -> list[str]:
+        calls = [client.call_tool("test_elicitation", {"message": "x"}) for _ in range(6)]
+        calls += [client.call_tool("demo-approval", {"message": "x"}) for _ in range(3)]
+        return [text_of(each) for each in await asyncio.gather(*calls)]
+
+    async def listen(client: Client) -> list[str]:
+        async with client.listen(tools_list_changed=True) as changes:
+            heard = []
+            for _ in range(3):
+                await client.call_tool("test_trigger_tool_change", {})
+                heard.append(type(await anext(aiter(changes))).__name__)
+            return heard
+
+    answered = speak(server, "legacy", ask, elicitation_callback=elicit)
+    assert all("action=accept" in each for each in answered[:6])
+    assert all("is deleted" in each for each in answered[6:])
+    assert speak(server, "2026-07-28", listen) == ["ToolsListChanged"] * 3

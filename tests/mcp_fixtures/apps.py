@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class McpFixturesConfig(AppConfig):
+    name = "tests.mcp_fixtures"
+    label = "mcp_fixtures"
