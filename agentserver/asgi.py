@@ -17,9 +17,15 @@ def _application() -> "BodyLimit":
     from agentserver.core.api.body_limit import BodyLimit
     from agentserver.core.asgi_handler import Handler
     from agentserver.protocols.ai_sdk.files import MAX_BODY_BYTES
+    from agentserver_a2a.api.negotiation import MAX_BODY_BYTES as MAX_A2A_BYTES
     from agentserver_mcp.api.views import MAX_BODY_BYTES as MAX_MCP_BYTES
 
-    larger = {"/v1/ai-sdk/": MAX_BODY_BYTES, "/v1/mcp": MAX_MCP_BYTES, "/api/mcp/": MAX_MCP_BYTES}
+    larger = {
+        "/v1/ai-sdk/": MAX_BODY_BYTES,
+        "/v1/a2a": MAX_A2A_BYTES,
+        "/v1/mcp": MAX_MCP_BYTES,
+        "/api/mcp/": MAX_MCP_BYTES,
+    }
     handler = cast("Application", Handler())
     return BodyLimit(handler, default=settings.AGENTSERVER_MAX_BODY_BYTES, larger=larger)
 

@@ -23,7 +23,8 @@ def list_tools(registry: Registry) -> Iterator[KnownTool]:
     """
     for tool in all_tools():
         yield _known(tool)
-    for agent_id in registry.agents:
+    # Without any agent, what one would get.
+    for agent_id in registry.agents or [""]:
         for tool in sourced_tools(registry=registry, agent_id=agent_id):
             yield _known(tool)
 

@@ -83,7 +83,9 @@ def send(
             sent = _begin(principal, tenant, request, idempotency_key)
         else:
             sent = _continue(principal, tenant, request, request.message.task_id)
-        _add_webhook(sent, request)
+        if sent.fresh or request.message.task_id:
+            # A repeat has its webhook already; another one would tell the story again.
+            _add_webhook(sent, request)
     return sent
 
 

@@ -1,5 +1,5 @@
-"""Streams of tasks (A2A 1.0, sections 3.1.2 and 3.1.6): StreamResponse objects, None where nothing
-happens for a while.
+"""Streams of tasks (A2A 1.0, sections 3.1.2 and 3.1.6): StreamResponse objects, together those that
+came together; None where nothing happens for a while.
 
 A stream begins with the Task as it stands at one place of the run's log, and goes on with what the
 log says from there: artifacts put together from both are those that are stored.
@@ -22,7 +22,7 @@ from runs.events.follower import PAGE, in_database
 from runs.events.types import Record, RunStarted, StepStarted
 
 Json = dict[str, Any]
-Events = AsyncGenerator[Json | None, None]
+Events = AsyncGenerator[list[Json] | None, None]
 
 # What a run does before it shows how it will answer.
 _PREPARATIONS = (RunStarted, StepStarted)
@@ -70,11 +70,9 @@ async def _direct(sent: Sent) -> Events:
                 break
     message_id, parts = reader.encoder.answer()
     if is_message and reader.encoder.done and message_id:
-        yield {"message": direct_message(sent.context_id, message_id, parts)}
+        yield [{"message": direct_message(sent.context_id, message_id, parts)}]
         return
-    yield {"task": sent.task}
-    for update in held:
-        yield update
+    yield [{"task": sent.task}, *held]
     async with aclosing(_continued(reader)) as events:
         async for event in events:
             yield event
@@ -126,6 +124,9 @@ class _Reader:
         self.seq = record.seq
         return self.encoder.encode(record)
 
+    def read_batch(self, batch: list[Record]) -> list[Json]:
+        return [update for record in batch for update in self.read(record)]
+
     async def catch_up(self, up_to: int | None = None) -> None:
         """Reads what is there already, committed or live, saying nothing."""
         full = True
@@ -158,17 +159,17 @@ async def _continued(
     """``first`` as the task, then what the log says behind the reader: to the end of the task or,
     unless ``to_the_end``, an interruption."""
     if first is not None:
-        yield {"task": first}
+        yield [{"task": first}]
     if reader.is_over(to_the_end):
         return
-    records = log.follow(reader.task_id, reader.seq, fresh=fresh, stop_on_suspend=not to_the_end)
-    async with aclosing(records):
-        async for record in records:
-            if record is None:
-                yield None
-                continue
-            for update in reader.read(record):
-                yield update
+    batches = log.follow_batches(
+        reader.task_id, reader.seq, fresh=fresh, stop_on_suspend=not to_the_end
+    )
+    async with aclosing(batches):
+        async for batch in batches:
+            updates = None if batch is None else reader.read_batch(batch)
+            if updates != []:
+                yield updates
     if not reader.is_over(to_the_end):
         ids = {"taskId": reader.task_id, "contextId": reader.context_id}
-        yield {"statusUpdate": {**ids, "status": gone_status()}}
+        yield [{"statusUpdate": {**ids, "status": gone_status()}}]

@@ -10,9 +10,9 @@ class McpConfig(AppConfig):
     def ready(self) -> None:
         # Deferred: they need the models of this app. Neither loads the SDK.
         from agentserver_mcp.client.discovery import discover
-        from agentserver_mcp.client.source import McpTools
+        from agentserver_mcp.client.source import TOOLS
         from runs.engine.companions import register_companion
         from runs.tools.source import register_source
 
-        register_source(McpTools())
+        register_source(TOOLS)
         register_companion("MCP discovery", discover)

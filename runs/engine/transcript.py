@@ -25,6 +25,11 @@ from runs.events.types import (
 from threads.content import file_block
 
 
+def storable(text: str) -> str:
+    """``text`` with U+FFFD in the place of each NUL, which no text column of Postgres holds."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
 @dataclass
 class Call:
     """A tool call as the model made it. `invalid` says why `arguments` could not be parsed."""
@@ -82,6 +87,7 @@ class Transcript:
     def text(self, index: int, delta: str) -> None:
         block = self._open.get(index)
         if delta and isinstance(block, dict):
+            delta = storable(delta)
             block["text"] += delta
             self._emit(TextDelta(block_id=self._ids[index], delta=delta))
 
@@ -95,6 +101,7 @@ class Transcript:
     def reasoning(self, index: int, delta: str) -> None:
         block = self._open.get(index)
         if delta and isinstance(block, dict):
+            delta = storable(delta)
             block["thinking"] += delta
             self._emit(ReasoningDelta(block_id=self._ids[index], delta=delta))
 

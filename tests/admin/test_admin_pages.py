@@ -19,6 +19,7 @@ LISTS = [
     "admin:config_modelbinding_changelist",
     "admin:config_provider_changelist",
     "admin:config_mcpserver_changelist",
+    "admin:mcp_servercatalog_changelist",
     "admin:config_entryrevision_changelist",
     "admin:config_snapshot_changelist",
     "admin:access_apikey_changelist",

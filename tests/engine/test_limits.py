@@ -172,3 +172,10 @@ def test_it_loses_nothing_of_a_run_whose_input_was_summarised(engine: Lab) -> No
     engine.decide(waiting, calls_waiting(waiting))
     # A summary of all but the last step, and that step's call and result.
     assert engine.end(waiting).final_output == "3"
+
+
+def test_it_stores_text_with_a_nul_that_no_database_takes(engine: Lab) -> None:
+    engine.agent([{"reply": [text("a\0b")]}])
+    run = engine.ask()
+    assert (run.termination_code, run.final_output) == ("natural", "a\ufffdb")
+    assert_fold(run)

@@ -1,6 +1,5 @@
 """The verbs of A2A called as the bindings call them, without HTTP."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import count
 from typing import Any
@@ -9,7 +8,7 @@ from agentserver.access.principal import ANONYMOUS, Principal
 from agentserver.core import loops
 from agentserver_a2a import wire
 from agentserver_a2a.sending import Sent, send
-from agentserver_a2a.streams import stream_of, subscribe
+from agentserver_a2a.streams import Events, stream_of, subscribe
 from agentserver_a2a.tasks import page_of_tasks, task_for
 from agentserver_a2a.waiting import settled
 from tests.faces.a2a_oracle import EVENT, LIST, TASK, judge
@@ -102,10 +101,11 @@ def streamed(sent: Sent) -> list[Json]:
     return loops.run_sync(collect(stream_of(sent)), SECONDS)
 
 
-def watched(task_id: str, **options: Any) -> AsyncGenerator[Json | None, None]:
+def watched(task_id: str, **options: Any) -> Events:
     return subscribe(**{"principal": ANONYMOUS, "tenant": None, "task_id": task_id, **options})
 
 
-async def collect(events: AsyncGenerator[Json | None, None]) -> list[Json]:
+async def collect(events: Events) -> list[Json]:
     async with aclosing(events):
-        return [judge(EVENT, event) async for event in events if event is not None]
+        batches = [batch async for batch in events if batch is not None]
+    return [judge(EVENT, event) for batch in batches for event in batch]

@@ -71,8 +71,8 @@ class Servers:
 
     def modern(self, port: int) -> "subprocess.Popen[bytes]":
         """The server of the newest revision, over HTTP."""
-        folder = {"SAMPLE_FOLDER": str(self.folder)}
-        return self.serve(sys.executable, str(SERVERS / "modern.py"), "http", str(port), env=folder)
+        folder = {"MODERN_FOLDER": str(self.folder)}
+        return self.serve(sys.executable, str(SERVERS / "modern.py"), str(port), env=folder)
 
     def plain_http(self, port: int) -> "subprocess.Popen[bytes]":
         """The plain server over HTTP; it answers when this returns."""

@@ -8,6 +8,7 @@ from django.test import Client
 
 from agentserver.core.errors import ApiError, BadRequest, NotFound, PayloadTooLarge
 from agentserver_a2a import errors
+from agentserver_a2a.api import negotiation
 from agentserver_a2a.errors import A2AError, Violation, details_of, rest_body, rpc_error
 from agentserver_a2a.versions import require_supported
 from tests.api.conftest import JsonClient, keyed
@@ -138,8 +139,10 @@ def test_it_refuses_json_that_is_no_object(api: JsonClient) -> None:
     refused(api.post(f"{BASE}/message:send", [1]), 400, "INVALID_PARAMS")
 
 
-def test_it_refuses_a_body_that_is_too_large(api: JsonClient, settings: Any) -> None:
-    settings.AGENTSERVER_MAX_BODY_BYTES = 100
+def test_it_refuses_a_body_that_is_too_large(
+    api: JsonClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(negotiation, "MAX_BODY_BYTES", 100)
     answer = api.post(f"{BASE}/message:send", {"message": said("x" * 200)})
     refused(answer, 413, "PAYLOAD_TOO_LARGE")
 

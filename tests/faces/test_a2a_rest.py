@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from agentserver.core.api.late import LateJson
 from agentserver.core.errors import ApiError
 from agentserver_a2a.api import render
 from agentserver_a2a.api.operations import Json, Later, Stream
+from agentserver_a2a.streams import Events
 from tests.api.conftest import JsonClient
 from tests.engine_fixture import Engine
 from tests.faces.a2a_agents import asking, echo
@@ -138,7 +138,9 @@ def test_it_follows_a_task(engine: Engine, api: JsonClient, asked: str, verb: st
     first = judge(EVENT, event_in(next(frames)))
     assert first["task"]["status"]["state"] == "TASK_STATE_AUTH_REQUIRED"
     send(api, said("yes", taskId=sent["id"]), tenant=asked)
-    events = [judge(EVENT, event_in(frame)) for frame in frames]
+    # What comes together is sent in one piece.
+    told = b"".join(frames).split(b"\n\n")
+    events = [judge(EVENT, event_in(frame)) for frame in told if frame]
     assert events[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
     refused(call(path, headers=headers), 400, "UNSUPPORTED_OPERATION")
 
@@ -286,9 +288,9 @@ def test_it_breaks_off_when_the_document_fails(client: Client) -> None:
 
 
 def broken_events() -> Stream:
-    async def events() -> AsyncGenerator[Json | None, None]:
+    async def events() -> Events:
         yield None
-        yield {"task": {"id": "t"}}
+        yield [{"task": {"id": "t"}}]
         raise ApiError("the log is gone")
 
     return Stream(events())
@@ -307,6 +309,14 @@ def test_it_says_in_the_stream_of_rpc_that_it_broke(rf: Any) -> None:
     answers = events_of(answer)
     assert answers[0] == {"jsonrpc": "2.0", "id": 7, "result": {"task": {"id": "t"}}}
     assert (answers[1]["id"], answers[1]["error"]["code"]) == (7, -32603)
+
+
+def test_it_says_that_a_late_answer_failed(rf: Any) -> None:
+    async def fails() -> Json:
+        raise ApiError("the log is gone")
+
+    answer = body_of(render.rest(Later(fails), rf.get("/")))
+    assert answer["error"]["status"] == "INTERNAL"
 
 
 def test_it_says_over_rpc_that_a_late_answer_failed(rf: Any) -> None:

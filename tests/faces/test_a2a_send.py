@@ -248,6 +248,13 @@ def test_it_stores_a_webhook_with_the_task(echo: str, name: str) -> None:
     assert PushConfig.objects.get().run_id == sent.task_id
 
 
+def test_it_adds_no_second_webhook_for_a_repeated_request(echo: str) -> None:
+    configuration = {"taskPushNotificationConfig": {"url": "https://93.184.215.14/hook"}}
+    for _ in range(2):
+        begin(echo, "hello", contextId="c", key="k", configuration=configuration)
+    assert PushConfig.objects.count() == 1
+
+
 def test_it_begins_nothing_when_the_webhook_is_wrong(echo: str) -> None:
     with pytest.raises(InvalidParams) as refused:
         begin(echo, configuration={"taskPushNotificationConfig": {"url": "ftp://x"}})

@@ -60,9 +60,9 @@ class Watch:
         self._done = loops.submit(self._collect(events))
 
     async def _collect(self, events: Any) -> None:
-        async for event in events:
-            if event is not None:
-                self.events.append(event)
+        async for batch in events:
+            if batch is not None:
+                self.events += batch
                 self._begun.set()
 
     def begun(self) -> "Watch":

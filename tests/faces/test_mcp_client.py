@@ -55,10 +55,10 @@ def test_it_hands_images_on_as_content_blocks(servers: Servers) -> None:
 
 
 def test_it_tells_the_model_of_a_failing_tool_and_goes_on(servers: Servers) -> None:
-    servers.ready()
+    servers.ready(env={"API_KEY": SECRET})
     call = servers.call("mcp__plain__broken")
     assert call.status == ToolCall.Status.FAILED
-    assert call.result["error"].startswith("the kettle is broken")
+    assert call.result["error"] == "the kettle is broken [redacted]"
 
 
 def test_it_says_who_calls(servers: Servers) -> None:
@@ -177,6 +177,36 @@ def test_it_asks_a_person_what_the_server_wants_to_know(servers: Servers) -> Non
     servers.lab.decide(waiting, str(call.ticket_id), payload={"size": 42})
     answer = json.loads(servers.end(waiting).result["message"])
     assert answer == {"action": "accept", "content": {"size": 42}}
+
+
+def test_it_passes_a_refusal_to_answer_on(servers: Servers) -> None:
+    servers.ready()
+    waiting = servers.lab.rest(servers.start("mcp__plain__order"))
+    ticket = str(ToolCall.objects.get(run=waiting).ticket_id)
+    servers.lab.decide(waiting, ticket, "cancel")
+    assert servers.end(waiting).status == ToolCall.Status.CANCELLED
+
+
+def test_it_lets_calls_wait_for_one_another_once_it_was_unclear_which_one_asks(
+    servers: Servers,
+) -> None:
+    servers.ready()
+    busy = servers.start("mcp__plain__slow", agent_id="busy", seconds=1.5)
+    pid_in(servers.folder, "slow")
+    assert servers.call("mcp__plain__order").result["message"] == "null"
+    servers.end(busy)
+    asking = [servers.start("mcp__plain__order", agent_id=f"a{number}") for number in range(2)]
+    kinds = [ToolCall.objects.get(run=servers.lab.rest(run)).suspension["kind"] for run in asking]
+    assert kinds == ["question", "question"]
+
+
+def test_it_asks_anew_for_the_tools_of_a_server_that_does_not_know_one(servers: Servers) -> None:
+    gone = servers.folder / "tools"
+    gone.write_text("late_tool")
+    servers.ready()
+    gone.unlink()
+    assert "Unknown tool" in servers.call("mcp__plain__late_tool").result["error"]
+    until(lambda: "mcp__plain__late_tool" not in offered())
 
 
 def test_it_offers_a_tool_that_a_server_adds_while_it_is_connected(servers: Servers) -> None:

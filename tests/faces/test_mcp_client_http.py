@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentserver.access.principal import ANONYMOUS
 from agentserver_mcp.client import store
 from agentserver_mcp.models import ServerCatalog
+from runs import services
 from runs.models import ToolCall
 from tests.faces.mcp_client_lab import (
     Servers,
@@ -55,6 +57,27 @@ def test_it_waits_for_a_slow_tool_and_passes_its_progress_on(servers: Servers, p
     assert call.result["message"] == "done"
     shown = [each.message for each in servers.lab.events(call.run) if hasattr(each, "message")]
     assert "warming up" in shown
+
+
+def test_it_cancels_a_request_of_the_newest_revision_by_closing_its_stream(
+    servers: Servers, port: int
+) -> None:
+    ready(servers, port)
+    run = servers.start("mcp__web__slow", seconds=30)
+    until((servers.folder / "slow").exists)
+    services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
+    until((servers.folder / "cancelled").exists)
+
+
+def test_it_asks_a_person_what_a_server_of_the_newest_revision_wants_to_know(
+    servers: Servers, port: int
+) -> None:
+    ready(servers, port)
+    waiting = servers.lab.rest(servers.start("mcp__web__ask_size"))
+    call = ToolCall.objects.get(run=waiting)
+    assert call.suspension["message"] == "Which size?"
+    servers.lab.decide(waiting, str(call.ticket_id), payload={"size": 42})
+    assert servers.end(waiting).result["message"] == "size 42"
 
 
 def test_it_tells_the_model_when_the_server_ends_and_uses_it_when_it_is_back(

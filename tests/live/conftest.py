@@ -65,7 +65,6 @@ def _environment(folder: Path, redis: RedisServer | None) -> dict[str, str]:
         "AGENTSERVER_APPS": "tests.live.app",
         "AGENTSERVER_LEASE_SECONDS": str(LEASE_SECONDS),
         # Webhooks of tests listen on this machine.
-        "AGENTSERVER_EGRESS_ALLOW": "127.0.0.1",
         FOLDER_VARIABLE: str(folder),
     }
     return environment | ({"REDIS_URL": redis.url} if redis else {})

@@ -38,6 +38,7 @@ BASE_ENVIRONMENT = {
     "AGENTSERVER_DEMO": "1",
     "SECURE_COOKIES": "0",
     "NO_PROXY": "localhost,127.0.0.1",
+    "AGENTSERVER_EGRESS_ALLOW": "127.0.0.1",
     "PYTHONUNBUFFERED": "1",
 }
 _running: list["LiveServer"] = []

@@ -4,7 +4,7 @@ REST puts path and query into the members, JSON-RPC gives its ``params``. All of
 `ApiError` before anything is answered.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,13 +19,12 @@ from agentserver_a2a.api.negotiation import one_tenant
 from agentserver_a2a.cancelling import cancel_task
 from agentserver_a2a.errors import ExtendedCardDisabled
 from agentserver_a2a.sending import send
-from agentserver_a2a.streams import stream_of, subscribe
+from agentserver_a2a.streams import Events, stream_of, subscribe
 from agentserver_a2a.tasks import page_of_tasks, task_for
 from agentserver_a2a.waiting import settled
 from config import registry
 
 Json = dict[str, Any]
-Events = AsyncGenerator[Json | None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """StreamResponses; None where nothing happens for a while."""
+    """StreamResponses, see `agentserver_a2a.streams`."""
 
     events: Events
 

@@ -16,8 +16,9 @@ from agentserver.core.api.late import LateJson
 from agentserver.core.errors import ApiError
 from agentserver.core.sse import EventStreamResponse, frame
 from agentserver_a2a.api.negotiation import answer, answer_type, envelope, rpc_answer
-from agentserver_a2a.api.operations import Events, Json, Later, Outcome, Stream
+from agentserver_a2a.api.operations import Json, Later, Outcome, Stream
 from agentserver_a2a.errors import rest_body, rpc_error
+from agentserver_a2a.streams import Events
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +28,12 @@ _LAST_WORDS_SECONDS = 60
 
 
 def rest(outcome: Outcome, request: HttpRequest) -> HttpResponseBase:
-    """A late answer whose run cannot be read any more ends as a broken one: 200 is sent already."""
+    """A late answer that fails is an error under the status 200, which is sent already."""
     if isinstance(outcome, Stream):
         return _stream(_rest_frames(outcome.events), request)
     if isinstance(outcome, Later):
         return LateJson(
-            outcome.value,
+            partial(_told_late, outcome),
             request=request,
             content_type=answer_type(request),
             max_seconds=_longest_wait(),
@@ -60,6 +61,13 @@ def _stream(frames: Frames, request: HttpRequest) -> EventStreamResponse:
 
 def _longest_wait() -> float:
     return float(settings.AGENTSERVER_A2A_WAIT_SECONDS + _LAST_WORDS_SECONDS)
+
+
+async def _told_late(outcome: Later) -> Json:
+    try:
+        return await outcome.value()
+    except Exception as error:
+        return rest_body(_told(error))
 
 
 async def _enveloped(outcome: Later, request_id: Any) -> Json:
@@ -92,8 +100,8 @@ async def _rpc_frames(events: Events, request_id: Any) -> Frames:
 
 async def _frames(events: Events, wrapped: Callable[[Json], Json]) -> Frames:
     async with aclosing(events):
-        async for event in events:
-            yield None if event is None else frame(encode(wrapped(event)))
+        async for batch in events:
+            yield None if batch is None else b"".join(frame(encode(wrapped(e))) for e in batch)
 
 
 def _told(error: Exception) -> ApiError:

@@ -8,7 +8,13 @@ from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT, CallToo
 from pydantic import ValidationError
 
 from agentserver.core.errors import ApiError
-from agentserver_mcp.client.failures import ConnectFailed, ConnectionLost, described, redacted
+from agentserver_mcp.client.failures import (
+    ConnectFailed,
+    ConnectionLost,
+    described,
+    redacted,
+    without_secrets,
+)
 from agentserver_mcp.client.pool import Pool, pool_here
 from agentserver_mcp.client.results import tool_result
 from config.registry import Registry
@@ -38,7 +44,10 @@ async def call_in_run(
     if result.is_error:
         _notice_unknown_tool(pool, server_id, " ".join(_texts(result)))
     wire = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return tool_result(wire, server_id=server_id, tool_name=tool_name)
+    try:
+        return tool_result(wire, server_id=server_id, tool_name=tool_name)
+    except ToolError as error:
+        raise ToolError(without_secrets(str(error), spec)) from None
 
 
 async def _called(

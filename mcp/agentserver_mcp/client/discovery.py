@@ -5,6 +5,8 @@ import asyncio
 import logging
 from contextlib import suppress
 
+from django.db import DatabaseError
+
 from agentserver.core.errors import ApiError
 from agentserver_mcp.client import store
 from agentserver_mcp.client.failures import ConnectFailed, described
@@ -66,12 +68,15 @@ class Discovery:
                 self._ask(registry, server_id)
 
     async def stop(self) -> None:
+        """Hands the lease on at once, then ends what the connections hold."""
         for task in self._asking.values():
             task.cancel()
-        await close_here()
-        if self.leads:
-            with suppress(Exception):
-                await self._worker.in_db(store.release_lease, self._worker.worker_id)
+        try:
+            if self.leads:
+                with suppress(DatabaseError):
+                    await self._worker.in_db(store.release_lease, self._worker.worker_id)
+        finally:
+            await close_here()
 
     async def _tend(self, registry: Registry) -> None:
         restarts = await self._worker.in_db(store.restarts) if self.pool.holds_any else {}

@@ -34,10 +34,16 @@ def described(error: BaseException, spec: McpServerSpec, *, note: str = "") -> s
 
 
 def redacted(text: str, spec: McpServerSpec) -> str:
+    """`without_secrets`, and shortened."""
+    text = without_secrets(text, spec)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
+
+
+def without_secrets(text: str, spec: McpServerSpec) -> str:
     """`text` without values of the environment, of headers, or of secret settings of the server."""
     for secret in sorted(_secrets(spec), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
+    return text
 
 
 def _secrets(spec: McpServerSpec) -> set[str]:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from agentserver_mcp.client.failures import ConnectFailed
 from agentserver_mcp.client.identity import connection_of
+from agentserver_mcp.client.loading import loaded
 from config.registry import EMPTY, Registry
 from config.specs import McpServerSpec
 
@@ -55,10 +56,11 @@ class Pool:
         """A connection that is ready for use. Raises `ConnectFailed`."""
         if self._closed:
             raise ConnectFailed("this worker is shutting down")
+        module = await loaded("agentserver_mcp.client.connection")
         found = self._live.get(spec.id)
         if found is None or found.ended or connection_of(found.spec) != connection_of(spec):
             self._retire(spec.id)
-            found = self._live[spec.id] = self._made(spec)
+            found = self._live[spec.id] = self._made(module.Connection, spec)
         found.used_at = monotonic()
         try:
             await found.client()
@@ -73,11 +75,8 @@ class Pool:
             self.revived.add(spec.id)
         return found
 
-    def _made(self, spec: McpServerSpec) -> "Connection":
-        # Deferred: this is where the SDK is loaded, half a second that most processes never need.
-        from agentserver_mcp.client.connection import Connection
-
-        return Connection(
+    def _made(self, make: "type[Connection]", spec: McpServerSpec) -> "Connection":
+        return make(
             spec,
             legacy=spec.id in self._handshake_era,
             restarts=self._restarts.get(spec.id, 0),

@@ -1,13 +1,14 @@
 """The tools of MCP servers for the engine: read from the catalogue, never from the network."""
 
 import threading
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
 from agentserver_mcp.client.identity import address_of
+from agentserver_mcp.client.loading import loaded
 from agentserver_mcp.models import ServerCatalog, ServerInventory
 from config.matching import glob
 from config.registry import Registry
@@ -58,6 +59,10 @@ class McpTools:
             tools = list(_tools_of(registry, server_id, entries))
             made = self._tools[server_id] = (registry, mark, tools)
         return made[2]
+
+
+# One for the process: an app registry that is filled twice registers the same source again.
+TOOLS = McpTools()
 
 
 def _marks(registry: Registry) -> dict[str, str]:
@@ -121,8 +126,10 @@ class Caller:
     server_id: str
     tool_name: str
 
-    def __call__(self, context: ToolContext, arguments: dict[str, Any]) -> Awaitable[ToolResult]:
-        # Deferred: the SDK is loaded where a tool is called, not where tools are listed.
-        from agentserver_mcp.client.calls import call_in_run
-
-        return call_in_run(self.registry, self.server_id, self.tool_name, arguments, context)
+    async def __call__(self, context: ToolContext, arguments: dict[str, Any]) -> ToolResult:
+        # The SDK is loaded where a tool is called, not where tools are listed.
+        calls = await loaded("agentserver_mcp.client.calls")
+        result: ToolResult = await calls.call_in_run(
+            self.registry, self.server_id, self.tool_name, arguments, context
+        )
+        return result

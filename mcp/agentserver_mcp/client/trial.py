@@ -8,6 +8,7 @@ from typing import Any
 from agentserver.core import loops
 from agentserver.core.errors import ApiError
 from agentserver_mcp.client.failures import described
+from agentserver_mcp.client.loading import loaded
 from config import registry as registries
 from config.specs import McpServerSpec
 
@@ -47,12 +48,11 @@ def try_tool(server_id: str, tool_name: str, arguments: Mapping[str, Any]) -> Tr
 async def _called(
     spec: McpServerSpec, tool_name: str, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    # Deferred: loads the SDK.
-    from agentserver_mcp.client.opening import Hooks, opened
-
-    async with opened(spec, Hooks(on_end=_nobody)) as client:
+    opening = await loaded("agentserver_mcp.client.opening")
+    async with opening.opened(spec, opening.Hooks(on_end=_nobody)) as client:
         result = await client.call_tool(tool_name, dict(arguments))
-        return result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        found: dict[str, Any] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        return found
 
 
 def _nobody() -> None:

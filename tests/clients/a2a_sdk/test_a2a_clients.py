@@ -5,6 +5,7 @@ import pytest
 from tests.clients.a2a_sdk.conftest import Json, Voice, said
 from tests.clients.a2a_sdk.speakers import Place, Refused, Speaker
 from tests.live.server import StartServer
+from tests.receiver import Answer, receiving
 
 DONE = "TASK_STATE_COMPLETED"
 ECHO, APPROVAL, SLOW, CASES = "demo-echo", "demo-approval", "demo-slow", "demo-a2a"
@@ -248,6 +249,32 @@ def test_it_keeps_push_configurations(voice: Voice) -> None:
     with pytest.raises(Refused) as refused:
         voice.ask("pushGet", names)
     assert refused.value.reason == "TASK_NOT_FOUND"
+
+
+def test_it_is_told_by_webhook(voice: Voice) -> None:
+    hook = {
+        "token": "a-token",
+        "authentication": {"scheme": "Bearer", "credentials": "planted"},
+    }
+    with receiving() as receiver:
+        statuses = iter([500])
+        receiver.answer = lambda _: Answer(status=next(statuses, 200))
+        configuration = {
+            "taskPushNotificationConfig": {**hook, "url": f"{receiver.url}/hook"},
+            "returnImmediately": True,
+        }
+        params = {"tenant": ECHO, "message": said("Hello"), "configuration": configuration}
+        task = voice.ask("send", params)["task"]
+        told = receiver.wait_until(lambda seen: bool(seen) and DONE.encode() in seen[-1].body)
+    first, again, *_ = told
+    assert first.body == again.body
+    kinds = ["statusUpdate", "artifactUpdate", "statusUpdate"]
+    assert [next(iter(each.json)) for each in told[1:]] == kinds
+    assert all(
+        each.json[kind]["taskId"] == task["id"] for each, kind in zip(told[1:], kinds, strict=True)
+    )
+    assert {each.headers["authorization"] for each in told} == {"Bearer planted"}
+    assert {each.headers["x-a2a-notification-token"] for each in told} == {"a-token"}
 
 
 # --- keys -----------------------------------------------------------------------------------------

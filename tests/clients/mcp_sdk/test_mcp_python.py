@@ -49,10 +49,10 @@ def run_of(server: LiveServer, result: types.CallToolResult) -> Json:
 
 
 async def until_ended(server: LiveServer, agent_id: str) -> Json:
-    """The newest run of an agent, once it is done."""
+    """The only run of an agent, once it is done."""
     async with asyncio.timeout(10):
         while True:
-            listed = await asyncio.to_thread(request, server.url, "/v1/runs?limit=50")
+            listed = await asyncio.to_thread(request, server.url, "/v1/runs?limit=200")
             found = [each for each in listed["items"] if each["agent_id"] == agent_id]
             if found and found[0]["status"] == "done":
                 return dict(found[0])
@@ -123,6 +123,9 @@ def test_it_is_told_of_unknown_tools(server: LiveServer, mode: str) -> None:
 
 
 def test_it_stops_the_run_of_a_call_that_is_given_up(server: LiveServer, mode: str) -> None:
+    agent = {"id": f"given-up-{mode}", "model_id": "demo-slow", "system_prompt": ""}
+    request(server.url, "/v1/config/agents", agent)
+
     async def talk(client: Client) -> tuple[Json, str]:
         started = asyncio.Event()
 
@@ -130,12 +133,12 @@ def test_it_stops_the_run_of_a_call_that_is_given_up(server: LiveServer, mode: s
             started.set()
 
         call = asyncio.create_task(
-            client.call_tool("demo-slow", {"message": "x"}, progress_callback=progress)
+            client.call_tool(agent["id"], {"message": "x"}, progress_callback=progress)
         )
         await started.wait()
         call.cancel()
         await asyncio.wait([call])
-        ended = await until_ended(server, "demo-slow")
+        ended = await until_ended(server, agent["id"])
         return ended, text_of(await client.call_tool("demo-echo", {"message": "still here"}))
 
     ended, said = speak(server, mode, talk)

@@ -1,4 +1,4 @@
-"""An MCP server for tests: ``python sample.py stdio``, or ``http <port>``.
+"""An MCP server of the newest revision, over HTTP: ``python modern.py <port>``.
 
 Loaded by path into a process of its own, so it knows nothing of the project.
 """
@@ -6,20 +6,16 @@ Loaded by path into a process of its own, so it knows nothing of the project.
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import anyio
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context, Image
+from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel
 
-server = MCPServer("sample")
-STARTED = Path(os.environ.get("SAMPLE_FOLDER", "."))
-
-
-class Weather(BaseModel):
-    city: str
-    degrees: float
+server = MCPServer("modern")
+FOLDER = Path(os.environ.get("MODERN_FOLDER", "."))
 
 
 class Choice(BaseModel):
@@ -33,53 +29,26 @@ def echo(message: str) -> str:
 
 
 @server.tool()
-def environment() -> list[str]:
-    """The names of its environment variables."""
-    return sorted(os.environ)
-
-
-@server.tool()
-def pid() -> int:
-    """Its process."""
-    return os.getpid()
-
-
-@server.tool()
-def weather(city: str) -> Weather:
-    """Structured content."""
-    return Weather(city=city, degrees=21.5)
-
-
-@server.tool()
-def broken() -> str:
-    """Fails."""
-    raise ValueError("the kettle is broken")
-
-
-@server.tool()
-def picture() -> Image:
-    """One pixel."""
-    return Image(data=b"\x89PNG\r\n\x1a\n", format="png")
-
-
-@server.tool()
 async def slow(seconds: float, ctx: Context) -> str:
     """Takes its time, and says so."""
-    (STARTED / "slow").write_text(str(os.getpid()))
+    (FOLDER / "slow").write_text(str(os.getpid()))
     await ctx.report_progress(0.25, 1.0, "warming up")
     try:
         await anyio.sleep(seconds)
     except BaseException:
-        (STARTED / "cancelled").write_text("yes")
+        (FOLDER / "cancelled").write_text("yes")
         raise
     return "done"
 
 
+async def asked_size() -> Elicit[Choice]:
+    return Elicit("Which size?", Choice)
+
+
 @server.tool()
-async def ask_size(ctx: Context) -> str:
+async def ask_size(choice: Annotated[Choice, Resolve(asked_size)]) -> str:
     """Asks a person."""
-    answer = await ctx.elicit("Which size?", Choice)
-    return f"{answer.action}: {getattr(answer, 'data', None)}"
+    return f"size {choice.size}"
 
 
 @server.tool(name="get-sum")
@@ -101,7 +70,4 @@ def note() -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "stdio":
-        server.run("stdio")
-    else:
-        server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[2]))
+    server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))
