@@ -55,7 +55,6 @@ class Connection:
         self._calls: set[Call] = set()
         self._one_at_a_time: asyncio.Lock | None = None
         self._leave = asyncio.Event()
-        self._left_on_purpose = False
         self._client: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         # A context of its own: the first caller's must not be taken for everybody's.
         self._owner = asyncio.get_running_loop().create_task(
@@ -89,7 +88,6 @@ class Connection:
 
     def leave(self) -> None:
         """Ends the connection; calls under way fail. Closing takes place in the background."""
-        self._left_on_purpose = True
         self._leave.set()
         if not self._client.done():
             self._owner.cancel()
@@ -110,14 +108,16 @@ class Connection:
             # The transport broke down: whoever waits hears of it, and the next call reconnects.
             self._fail(ConnectFailed(described(error, self.spec)))
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        """The transport is gone. Said at once: tidying up after it may take seconds."""
+        if not self._leave.is_set():
             self._leave.set()
-            if not self._left_on_purpose:
-                self._on_changed()
+            self._on_changed()
 
     async def _stay(self) -> None:
-        hooks = Hooks(
-            on_end=self._leave.set, on_message=self._on_message, on_question=self._on_question
-        )
+        hooks = Hooks(on_end=self._end, on_message=self._on_message, on_question=self._on_question)
         limit = asyncio.timeout(self.spec.timeout_secs)
         try:
             async with limit, opened(self.spec, hooks, legacy=self._legacy) as client:
