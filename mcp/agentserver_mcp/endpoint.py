@@ -239,6 +239,7 @@ async def _frames(exchange: Exchange, ping: float) -> AsyncGenerator[bytes | Non
     try:
         while (said := await exchange.outbox.get(ping)) is not None:
             if time.monotonic() >= ends_at:
+                exchange.overtime()
                 yield frame_of(_overtime(exchange))
                 return
             yield b"".join(map(frame_of, said)) or None

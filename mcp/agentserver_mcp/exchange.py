@@ -164,15 +164,21 @@ class Exchange:
         self._loop.call_soon_threadsafe(self._read.set)
 
     def gone(self) -> None:
-        """Nobody reads the response any more. From any thread. In 2026 that is a cancellation."""
-        if not self.outbox.closed:
-            self._loop.call_soon_threadsafe(self._left_alone)
+        """The client does not read the response any more. From any thread. In 2026 that is a
+        cancellation; before, whatever can do without the client goes on."""
+        self._end(self.cancel if self.modern else self._let_go)
 
-    def _left_alone(self) -> None:
-        self.outbox.close()
-        if self.modern:
-            self.cancel()
-        elif self.detached and self._task is not None:
+    def overtime(self) -> None:
+        """We do not send any more, which is no cancellation in any era. From any thread."""
+        self._end(self._let_go)
+
+    def _end(self, how: Callable[[], None]) -> None:
+        if not self.outbox.closed:
+            self.outbox.close()
+            self._loop.call_soon_threadsafe(how)
+
+    def _let_go(self) -> None:
+        if self.detached and self._task is not None:
             self._task.cancel()
 
     def cancel(self) -> None:

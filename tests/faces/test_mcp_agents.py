@@ -262,6 +262,17 @@ def test_it_stops_when_a_client_of_2026_leaves(engine: Engine, api: JsonClient) 
     assert engine.finished(Run.objects.get().pk).termination_code == "cancelled"
 
 
+def test_it_stops_no_run_when_the_time_of_a_stream_is_over(
+    engine: Engine, api: JsonClient, settings: Any
+) -> None:
+    engine.agent("short", [{"reply": [{"text": "abcdef", "chunks": 6, "delay_ms": 50}]}])
+    settings.AGENTSERVER_STREAM_SECONDS = 0
+    asked = {"name": "short", "arguments": {"message": "x"}}
+    answer = send_modern(api, modern("tools/call", asked, progressToken=1))
+    assert error(answer)["code"] == -32603
+    assert engine.finished(Run.objects.get().pk).termination_code == "natural"
+
+
 def test_it_tells_when_somebody_else_stops_the_run(engine: Engine, api: JsonClient) -> None:
     engine.agent("slow", WAITS)
     answer = api.post(PATH, call("slow", token=1, message="x"))
@@ -319,7 +330,7 @@ def rounds(api: JsonClient, responses: Json | None = None, state: str = "", **ch
     params = {**ASKED, **changed}
     if state:
         params |= {"inputResponses": responses or {}, "requestState": state}
-    capable = {"elicitation": {}}
+    capable: Json = {"elicitation": {}}
     return send_modern(api, modern("tools/call", params, capabilities=capable))
 
 

@@ -279,4 +279,4 @@ def test_it_reads_names_that_had_to_be_encoded(api: JsonClient) -> None:
 
 
 def _lost(answer: Any) -> bool:
-    return answer.status_code == 404 and error(answer)["code"] == -32600
+    return bool(answer.status_code == 404 and error(answer)["code"] == -32600)

@@ -83,12 +83,12 @@ def test_it_hears_of_progress_while_the_agent_works(server: LiveServer, mode: st
     async def talk(client: Client) -> int:
         first = asyncio.Event()
 
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            heard.append(done)
+        async def heard_of(progress: float, total: float | None, message: str | None) -> None:
+            heard.append(progress)
             first.set()
 
         call = asyncio.create_task(
-            client.call_tool("demo-slow", {"message": "x"}, progress_callback=progress)
+            client.call_tool("demo-slow", {"message": "x"}, progress_callback=heard_of)
         )
         await first.wait()
         before_the_end = len(heard) if not call.done() else 0
@@ -129,11 +129,11 @@ def test_it_stops_the_run_of_a_call_that_is_given_up(server: LiveServer, mode: s
     async def talk(client: Client) -> tuple[Json, str]:
         started = asyncio.Event()
 
-        async def progress(*_: Any) -> None:
+        async def heard_of(progress: float, total: float | None, message: str | None) -> None:
             started.set()
 
         call = asyncio.create_task(
-            client.call_tool(agent["id"], {"message": "x"}, progress_callback=progress)
+            client.call_tool(agent["id"], {"message": "x"}, progress_callback=heard_of)
         )
         await started.wait()
         call.cancel()
