@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from benchmarks import measure
+from benchmarks import mcp_load, measure
 from benchmarks.load import Job
 from benchmarks.report import Series, TargetReport
 from benchmarks.servers import KINDS, Kind, Target, floor, model_endpoint, server
@@ -23,15 +23,17 @@ _BEGAN: Final = perf_counter()
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: runs of one client, runs of each throughput, waiting runs."""
+    """How much is measured: runs of one client, runs of each throughput, waiting runs, MCP clients
+    that listen."""
 
     alone: int
     runs_per_client: int
     waiting: int
+    listening: int
 
 
-FULL: Final = Size(alone=100, runs_per_client=20, waiting=500)
-QUICK: Final = Size(alone=20, runs_per_client=6, waiting=100)
+FULL: Final = Size(alone=100, runs_per_client=20, waiting=500, listening=1000)
+QUICK: Final = Size(alone=20, runs_per_client=6, waiting=100, listening=200)
 
 
 def main() -> int:
@@ -113,6 +115,8 @@ def _measure_memory(report: TargetReport, target: Target, size: Size) -> None:
     report.memory["idle streams"] = measure.idle_streams(target, ids)
     runs, _ = measure.waiting_runs(target, "http", count=size.waiting)
     report.memory["waiting runs (http)"] = runs
+    _say(f"{target.kind}: {size.listening} MCP listeners, {mcp_load.CALLERS} callers")
+    report.listening = mcp_load.listening(target, count=size.listening)
 
 
 def _machine() -> dict[str, Any]:

@@ -6,6 +6,7 @@ runs, and looks at what it received afterwards.
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -113,12 +114,20 @@ async def connect(host: str, port: int, *, marker: bytes) -> Connection:
     return connection
 
 
-def request(method: str, path: str, *, host: str, body: bytes = b"") -> bytes:
+def request(
+    method: str,
+    path: str,
+    *,
+    host: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
     lines = [
         f"{method} {path} HTTP/1.1",
         f"host: {host}",
         "content-type: application/json",
-        "accept: text/event-stream",
+        "accept: application/json, text/event-stream",
         f"content-length: {len(body)}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

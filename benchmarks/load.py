@@ -25,7 +25,8 @@ class Job:
     """`runs` runs by `clients` clients; `end` is in each whole answer, `marker` in the first delta.
 
     `piece` is there `pieces` times, however many deltas share a frame; default: `marker` in each.
-    With `hold`, every path in it is opened instead and kept open until the process is ended.
+    With `hold`, every path in it is opened instead and kept open until the process is ended: with
+    `body` when there is one. `headers` are sent beside the usual ones.
     """
 
     host: str
@@ -39,6 +40,7 @@ class Job:
     clients: int = 1
     runs: int = 1
     hold: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -71,7 +73,9 @@ class Load:
         self._left = job.runs
         self._marker = job.marker.encode()
         self._piece = (job.piece or job.marker).encode()
-        self._request = request("POST", job.path, host=job.host, body=job.body.encode())
+        self._request = request(
+            "POST", job.path, host=job.host, body=job.body.encode(), headers=job.headers
+        )
         self.result = Result()
 
     async def run(self) -> Result:
@@ -117,9 +121,10 @@ class Load:
 async def hold(job: Job) -> None:
     """Opens every stream and keeps it."""
     held: list[Connection] = []
+    verb, body = "POST" if job.body else "GET", job.body.encode()
     for path in job.hold:
         connection = await connect(job.host, job.port, marker=job.marker.encode())
-        await connection.open(request("GET", path, host=job.host))
+        await connection.open(request(verb, path, host=job.host, body=body, headers=job.headers))
         held.append(connection)
     _print({"open": len(held)})
     await asyncio.Event().wait()

@@ -164,21 +164,28 @@ def waiting_runs(target: Target, kind: str, *, count: int) -> tuple[Memory, list
     """Starts runs whose model does not answer; what each costs, and their ids."""
     with httpx.Client(base_url=f"http://{target.host}", timeout=30, trust_env=False) as client:
         already = _claimed(client)
-        before = _rss(target)
+        before = resident(target)
         ids = [_start_waiting(client, kind) for _ in range(count)]
         wait_until(
             lambda: _claimed(client) >= already + count, what=f"{count} waiting runs", seconds=120
         )
-        return Memory(count, _growth(target, before, count)), ids
+        return grown(target, before, count), ids
 
 
 def idle_streams(target: Target, run_ids: list[str]) -> Memory:
     """Opens a stream on each run and keeps it; what each costs."""
     paths = [f"/v1/runs/{run_id}/events/stream" for run_id in run_ids]
-    before = _rss(target)
-    with _load_process(Job("127.0.0.1", target.port, hold=paths)) as process:
+    before = resident(target)
+    with held(Job("127.0.0.1", target.port, hold=paths)):
+        return grown(target, before, len(paths))
+
+
+@contextlib.contextmanager
+def held(job: Job) -> Iterator[None]:
+    """Every stream of the job's `hold` is open inside the block."""
+    with _load_process(job) as process:
         process.wait_for_line(_JSON_LINE, seconds=LOAD_SECONDS)
-        return Memory(len(paths), _growth(target, before, len(paths)))
+        yield
 
 
 def _start_waiting(client: httpx.Client, kind: str) -> str:
@@ -196,9 +203,11 @@ def _claimed(client: httpx.Client) -> int:
     return int(float(page.partition(_CLAIMED)[2].partition("\n")[0]))
 
 
-def _rss(target: Target) -> dict[str, int]:
+def resident(target: Target) -> dict[str, int]:
     return {group.name: group.rss_bytes() for group in target.groups}
 
 
-def _growth(target: Target, before: dict[str, int], count: int) -> dict[str, float]:
-    return {name: (now - before[name]) / 1024 / count for name, now in _rss(target).items()}
+def grown(target: Target, before: dict[str, int], count: int) -> Memory:
+    """What `count` things have added to what was `resident` before them."""
+    each = {name: (now - before[name]) / 1024 / count for name, now in resident(target).items()}
+    return Memory(count, each)

@@ -1,8 +1,9 @@
 """What was measured, as a table for people and as data."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from benchmarks.mcp_load import Listening
 from benchmarks.measure import Latency, Memory, Throughput, as_data
 
 _TITLES = (
@@ -35,6 +36,7 @@ class TargetReport:
     series: list[Series] = field(default_factory=list)
     floor: Series | None = None
     memory: dict[str, Memory] = field(default_factory=dict)
+    listening: Listening | None = None
 
     def as_data(self) -> dict[str, Any]:
         every = [*self.series, *([self.floor] if self.floor else [])]
@@ -48,6 +50,7 @@ class TargetReport:
                 for each in every
             },
             "memory": {name: as_data(memory) for name, memory in self.memory.items()},
+            "listening": asdict(self.listening) if self.listening else None,
         }
 
     def lines(self) -> list[str]:
@@ -59,6 +62,7 @@ class TargetReport:
             *(line for series in every for line in self._series_lines(series)),
             *self._face_lines(),
             *(self._memory_line(name, memory) for name, memory in self.memory.items()),
+            *self._listening_lines(),
         ]
 
     def _series_lines(self, series: Series) -> list[str]:
@@ -87,6 +91,16 @@ class TargetReport:
             " the CPU of the native stream"
             for face, native in pairs
             if native.quiet_cpu_ms
+        ]
+
+    def _listening_lines(self) -> list[str]:
+        if self.listening is None:
+            return []
+        calls = self.listening.calls
+        return [
+            self._memory_line("MCP listen streams", self.listening.memory),
+            f"  beside them {calls.clients} MCP callers: {calls.runs_per_second:.1f} calls/s,"
+            f" {calls.quiet_cpu_ms:.1f} ms CPU per call (quiet){_failures(calls)}",
         ]
 
     def _ratio(self, one: Throughput) -> str:

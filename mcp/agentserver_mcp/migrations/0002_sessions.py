@@ -11,7 +11,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="McpSession",
             fields=[
-                ("id", models.CharField(default=agentserver.core.ids.new_id, max_length=64, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.CharField(
+                        default=agentserver.core.ids.new_id,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("owner", models.CharField(max_length=255)),
                 ("server", models.CharField(blank=True, default="", max_length=255)),
                 ("version", models.CharField(max_length=16)),
@@ -33,10 +41,25 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="McpQuestion",
             fields=[
-                ("id", models.CharField(default=agentserver.core.ids.new_id, max_length=64, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.CharField(
+                        default=agentserver.core.ids.new_id,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
                 ("answer", models.JSONField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(default=agentserver.core.clock.now)),
-                ("session", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="questions", to="mcp.mcpsession")),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="questions",
+                        to="mcp.mcpsession",
+                    ),
+                ),
             ],
             options={"verbose_name": "MCP question"},
         ),
@@ -46,11 +69,22 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("request_id", models.CharField(max_length=255)),
                 ("run_id", models.CharField(max_length=255)),
-                ("session", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="calls", to="mcp.mcpsession")),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="calls",
+                        to="mcp.mcpsession",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "MCP call",
-                "constraints": [models.UniqueConstraint(fields=("session", "request_id"), name="mcp_call_unique")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("session", "request_id"), name="mcp_call_unique"
+                    )
+                ],
             },
         ),
     ]
