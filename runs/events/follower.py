@@ -5,10 +5,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import connections
 
 from agentserver.core.errors import Unavailable
@@ -173,9 +174,12 @@ def read_page(run_id: str, after_seq: int) -> Page:
 async def in_database(work: Callable[..., T], *arguments: object) -> T:
     """Run synchronous database work in a thread, and give its connection back afterwards.
 
-    A stream must not hold a connection of the pool while it waits.
+    A stream must not hold a connection of the pool while it waits. Cancelling the caller takes
+    effect at once; the work, which only reads, goes on to its end unheard.
     """
-    return await sync_to_async(_released, thread_sensitive=False)(work, *arguments)
+    loop = asyncio.get_running_loop()
+    call = partial(copy_context().run, _released, work, *arguments)
+    return await loop.run_in_executor(None, call)
 
 
 def _released(work: Callable[..., T], *arguments: object) -> T:

@@ -1,6 +1,7 @@
 """Reading a run's log: stored pages, replay, and following it live."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from agentserver.core.errors import Unavailable
 from runs.events import follower, log
+from runs.events.follower import in_database
 from runs.events.live import LiveChannel, base
 from runs.events.live.memory import MemoryChannel
 from runs.events.segments import SEGMENT_RECORDS
@@ -358,3 +360,21 @@ def test_it_gives_its_database_connection_back_before_it_waits() -> None:
     async_to_sync(follower.in_database)(work)
     assert used[0] is not connections["default"]
     assert used[0].connection is None
+
+
+def test_it_takes_a_cancellation_while_it_reads_the_database() -> None:
+    began, gate = threading.Event(), threading.Event()
+
+    def read_slowly() -> None:
+        began.set()
+        gate.wait(10)
+
+    async def cancelled() -> bool:
+        task = asyncio.ensure_future(in_database(read_slowly))
+        await asyncio.to_thread(began.wait)
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        gate.set()
+        return task.cancelled()
+
+    assert async_to_sync(cancelled)()
