@@ -8,6 +8,8 @@ to ``sys.path``, never inserted, for the same reason (docs/adr/0002-name-collisi
 import sys
 from pathlib import Path
 
+__version__ = "0.1.0"
+
 ROOT = Path(__file__).resolve().parent.parent
 
 for _folder in ("a2a", "mcp"):

@@ -160,8 +160,10 @@ class _Cache:
     def _first_load(self) -> Registry:
         registry = _newest_readable()
         with self._lock:
-            self._set_live(registry)
-        return registry
+            # A publication of this process may have come in while we were reading.
+            if self._live is None:
+                self._set_live(registry)
+            return self._live or registry
 
     def _refresh(self, live: Registry) -> Registry:
         try:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from agentserver.core.admin import PageAdmin, Verb
@@ -38,8 +39,8 @@ class PushConfigAdmin(PageAdmin):
     page_template = "admin/a2a/webhook.html"
     live_channels = "runs"
     payloads = ("token", "credentials")
-    list_display = ("name", "state_cell", "host", "run_cell", "delivered", "attempts", "next_cell",
-                    "error", "created", "verbs_cell")  # fmt: skip
+    list_display = ("name", "state_cell", "host", "run_cell", "delivered", "tries", "error",
+                    "created", "verbs_cell")  # fmt: skip
     list_display_links = ("name",)
     list_filter = (StateFilter, ("created_at", DateRange))
     search_fields = ("run_id",)
@@ -63,9 +64,12 @@ class PushConfigAdmin(PageAdmin):
     def run_cell(self, row: PushConfig) -> str:
         return run_link(row.run_id)
 
-    @admin.display(description="Next attempt")
-    def next_cell(self, row: PushConfig) -> str:
-        return ago(row.next_attempt_at) if row.state == State.ACTIVE and row.attempts else NOTHING
+    @admin.display(description="Failures")
+    def tries(self, row: PushConfig) -> str | SafeString:
+        is_tried = row.state == State.ACTIVE and row.attempts
+        if not is_tried:
+            return str(row.attempts)
+        return format_html("{}, again {}", row.attempts, ago(row.next_attempt_at))
 
     @admin.display(description="Last error")
     def error(self, row: PushConfig) -> str:

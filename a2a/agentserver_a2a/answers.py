@@ -76,7 +76,7 @@ def _addressed(data: Any, calls: Sequence[ToolCall]) -> ToolCall:
     if wanted is None:
         return calls[0]
     for call in calls:
-        if wanted in {call.call_id, call.ticket_id}:
+        if wanted in (call.call_id, call.ticket_id):
             return call
     known = ", ".join(call.call_id for call in calls)
     raise _wrong(f"toolCallId: no such call waits; these do: {known}")

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+import agentserver
 from agentserver.core.api.answers import encode
-from agentserver.core.api.docs_settings import SPECTACULAR_SETTINGS
 from agentserver_a2a.modes import INPUT_MODES, OUTPUT_MODES
 from agentserver_a2a.section import section_of
 from agentserver_a2a.versions import VERSION
@@ -103,7 +103,7 @@ def card_of(registry: Registry, about: Facts) -> Card:
     return {
         **_introduction(shown, about),
         "provider": {"organization": about.organization, "url": about.base_url},
-        "version": SPECTACULAR_SETTINGS["VERSION"],
+        "version": agentserver.__version__,
         "supportedInterfaces": list(_interfaces(about)),
         "capabilities": {
             "streaming": True,

@@ -136,7 +136,10 @@ class MethodNotFound(A2AError):
 
 def invalid(violations: Sequence[Violation]) -> InvalidParams:
     """One error for all that is wrong with a request; its message names the first three."""
-    first = "; ".join(f"{each.field}: {each.description}" for each in violations[:3])
+    first = "; ".join(
+        ": ".join(word for word in (each.field, each.description) if word)
+        for each in violations[:3]
+    )
     return InvalidParams(f"invalid request: {first}", violations=violations)
 
 

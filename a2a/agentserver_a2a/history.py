@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from django.db.models import Q
 
-from agentserver_a2a.parts import answer_parts, parts_of, unsaid
+from agentserver.core.errors import Conflict
+from agentserver_a2a.parts import answer_parts, blocks_of, parts_of, unsaid
 from agentserver_a2a.wire import Message as Sent
 from runs.models import Run
 from threads.models import Message
@@ -14,6 +15,9 @@ Json = dict[str, Any]
 
 KEPT: Final = "a2a"
 """The key in a stored message's metadata under which the rest of an A2A message is kept."""
+
+KEY: Final = "idempotencyKey"
+"""In there: the key that an answer to an interrupted task came with."""
 
 
 def kept(message: Sent) -> Json:
@@ -26,6 +30,16 @@ def kept(message: Sent) -> Json:
         "parts": unsaid(message.parts),
     }
     return {key: value for key, value in rest.items() if value}
+
+
+def answered_before(run: Run, message: Sent, key: str) -> bool:
+    """Whether the run was given this answer under this key already. An answer that is repeated must
+    not answer what the run has asked since. `Conflict` for another message under the key."""
+    rows = Message.objects.filter(run_id=run.pk, role=Message.Role.USER)
+    earlier = next((row for row in rows if _rest(row).get(KEY) == key), None)
+    if earlier is not None and earlier.content != blocks_of(message.parts):
+        raise Conflict("the idempotency key was used with another body", code="idempotency_key")
+    return earlier is not None
 
 
 def messages_of(runs: Sequence[Run]) -> dict[str, list[Message]]:

@@ -95,6 +95,13 @@ class Members:
             )
         return value
 
+    def foreign_id(self, name: str) -> str | None:
+        """An id that others make and that we only repeat: any text but an empty one."""
+        value = self.text(name)
+        if not value and (value == "" or not self.has(name)):
+            self.complain(name, "is required")
+        return value
+
     def url(self, name: str) -> str | None:
         value = self.text(name)
         if value is not None and not _URL.fullmatch(value):

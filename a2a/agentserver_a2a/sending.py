@@ -13,7 +13,7 @@ from django.db import transaction
 
 from agentserver.access.principal import Principal
 from agentserver.core.errors import BadRequest, Conflict, NotFound
-from agentserver.core.ids import new_id
+from agentserver.core.ids import is_valid_id, new_id
 from agentserver_a2a.answers import Answered, answered
 from agentserver_a2a.errors import (
     ContentTypeNotSupported,
@@ -21,7 +21,7 @@ from agentserver_a2a.errors import (
     Violation,
     invalid,
 )
-from agentserver_a2a.history import KEPT, history_of, kept
+from agentserver_a2a.history import KEPT, KEY, answered_before, history_of, kept
 from agentserver_a2a.modes import INPUT_MODES, TEXT
 from agentserver_a2a.parts import blocks_of
 from agentserver_a2a.push.configs import create_config
@@ -71,9 +71,9 @@ def send(
 ) -> Sent:
     """Stores the message and begins or continues its task, in one transaction.
 
-    ``idempotency_key`` makes the repeat of a message that begins a task find that task. Raises
-    `ContentTypeNotSupported`, `TaskNotFound`, `UnsupportedOperation` for a task that cannot take a
-    message now, `InvalidParams`, and what the submission of a run raises.
+    ``idempotency_key`` makes the repeat of a message find the task that it began or answered, and
+    change nothing. Raises `ContentTypeNotSupported`, `TaskNotFound`, `UnsupportedOperation` for a
+    task that cannot take a message now, `InvalidParams`, and what the submission of a run raises.
     """
     check_tenant(tenant)
     _check_types(request)
@@ -82,8 +82,8 @@ def send(
         if request.message.task_id is None:
             sent = _begin(principal, tenant, request, idempotency_key)
         else:
-            sent = _continue(principal, tenant, request, request.message.task_id)
-        if sent.fresh or request.message.task_id:
+            sent = _continue(principal, tenant, request, idempotency_key)
+        if sent.fresh or sent.after_seq:
             # A repeat has its webhook already; another one would tell the story again.
             _add_webhook(sent, request)
     return sent
@@ -172,12 +172,12 @@ def _answers_directly(agent_id: str) -> bool:
 
 
 def _new_message(request: SendRequest, *, thread_id: str | None) -> NewMessage:
-    """Under the sender's id, where the thread has no message of that id yet."""
+    """Under the sender's id, where it may be one here and the thread has no message of it yet."""
     message = request.message
     thread = Row.objects.filter(thread_id=thread_id, message_id=message.message_id)
-    taken = thread_id is not None and thread.exists()
+    is_free = is_valid_id(message.message_id) and (thread_id is None or not thread.exists())
     return NewMessage(
-        id=new_id() if taken else message.message_id,
+        id=message.message_id if is_free else new_id(),
         role=Row.Role.USER,
         content=blocks_of(message.parts),
         metadata={
@@ -199,20 +199,28 @@ def _new_task(run: Run, request: SendRequest) -> Json:
 
 
 # --- an interrupted task --------------------------------------------------------------------------
-def _continue(principal: Principal, tenant: str | None, request: SendRequest, task_id: str) -> Sent:
+def _continue(
+    principal: Principal, tenant: str | None, request: SendRequest, idempotency_key: str | None
+) -> Sent:
+    task_id = request.message.task_id or ""
     run = run_for(principal=principal, tenant=tenant, task_id=task_id)
     _check_context(run, request.message)
+    length = request.configuration.history_length
+    if idempotency_key and answered_before(run, request.message, idempotency_key):
+        task = task_of(run, Shape(history_length=length))
+        return Sent(principal, tenant, run.pk, run.thread_id, task)
     calls = _open_calls(run)
     answer = answered(request.message, calls)
     after_seq = run.last_seq
     with transaction.atomic():
         message = _new_message(request, thread_id=run.thread_id)
+        if idempotency_key:
+            message.metadata[KEPT][KEY] = idempotency_key
         is_read = answer.is_read and not _is_remote(run.agent_id)
         _decide(principal, run, answer, [message] if is_read else [])
         if not is_read:
             _keep(run, replace(message, step_index=calls[0].step + 1))
     run.refresh_from_db(fields=["status", "status_changed_at", "last_seq"])
-    length = request.configuration.history_length
     return Sent(
         principal=principal,
         tenant=tenant,

@@ -67,8 +67,10 @@ def page_of_tasks(*, principal: Principal, tenant: str | None, query: ListTasks)
     filters = {"tasks": [*bound, after and after.isoformat()]}
     try:
         page = TASKS.page(rows.defer(*_UNSEEN), _paging(query), filters=filters)
-    except BadRequest as error:
-        raise invalid([Violation("pageToken", error.message)]) from None
+    except BadRequest:
+        raise invalid(
+            [Violation("pageToken", "is not from this list, or was given for other filters")]
+        ) from None
     shape = Shape(history_length=query.history_length, artifacts=query.include_artifacts)
     return {
         "tasks": tasks_of(page.rows, shape),

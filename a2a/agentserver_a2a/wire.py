@@ -178,7 +178,7 @@ def _message(given: Members | None) -> Message:
         given.complain("role", "must be ROLE_USER")
     parts = given.objects("parts", required=True)
     return Message(
-        message_id=given.id("messageId", required=True) or "",
+        message_id=given.foreign_id("messageId") or "",
         context_id=given.id("contextId"),
         task_id=given.id("taskId"),
         parts=tuple(_part(each) for each in parts),

@@ -7,9 +7,9 @@ from mcp_types import INVALID_PARAMS
 from mcp_types.version import LATEST_HANDSHAKE_VERSION
 
 from agentserver.access.principal import Principal
-from agentserver.core.errors import ApiError, Unavailable
+from agentserver.core.errors import ApiError, Forbidden, Unavailable
 from agentserver.core.loops import submit
-from agentserver_mcp.catalogue import Catalogue
+from agentserver_mcp.catalogue import FORBIDDEN, Catalogue
 from agentserver_mcp.endpoint import work
 from agentserver_mcp.exchange import Exchange
 from agentserver_mcp.protocol import Message
@@ -29,8 +29,8 @@ def ask(
     *,
     missing: ApiError | None = None,
 ) -> Json:
-    """The result. Raises ``missing`` when there is no such thing, `ApiError` for other errors,
-    `Unavailable` after five minutes."""
+    """The result. Raises ``missing`` when there is no such thing, `Forbidden`, `ApiError` for other
+    errors, `Unavailable` after five minutes."""
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     exchange = Exchange(Message("request", body, 1), principal=principal, headers={})
     connection = Connection.from_envelope(LATEST_HANDSHAKE_VERSION, None, None)
@@ -43,10 +43,15 @@ def ask(
         done.cancel()
         raise Unavailable("no answer in time; a run that was started goes on") from None
     reply = exchange.reply or {}
-    error = reply.get("error")
-    if error is not None and missing is not None and error["code"] in MISSING:
-        raise missing
-    if error is not None:
-        raise ApiError(error["message"])
+    if "error" in reply:
+        raise _raised(reply["error"], missing)
     found: Json = reply["result"]
     return found
+
+
+def _raised(error: Json, missing: ApiError | None) -> ApiError:
+    if error["code"] == FORBIDDEN:
+        return Forbidden(error["message"], code="insufficient_scope")
+    if missing is not None and error["code"] in MISSING:
+        return missing
+    return ApiError(error["message"])

@@ -188,11 +188,6 @@ class Exchange:
             self.cancel_requested.set()
             self._task.cancel()
 
-    def raise_if_cancelled(self) -> None:
-        """For handlers that work in rounds: `CancelledError` once the client has cancelled."""
-        if self.cancelled:
-            raise asyncio.CancelledError
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Around the handler: it can be cancelled, and in a session hears what becomes of it."""

@@ -9,21 +9,24 @@ from mcp import types
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
-from pydantic import ValidationError
 
 from agentserver.core.errors import ApiError
 from agentserver_mcp.catalogue import (
+    DIRECT_SCOPE,
     Catalogue,
     Context,
     ToolResult,
+    forbidden,
     tool_error,
+    unfit,
     unknown_prompt,
     unknown_resource,
     unknown_tool,
 )
 from agentserver_mcp.client import store
-from agentserver_mcp.client.failures import ConnectFailed, ConnectionLost, redacted
-from agentserver_mcp.client.lookup import known_server
+from agentserver_mcp.client.calls import FAILURES, failure_text
+from agentserver_mcp.client.failures import ConnectionLost, described, without_secrets
+from agentserver_mcp.client.lookup import Known, known_server
 from agentserver_mcp.client.pool import Pool, pool_here
 from agentserver_mcp.client.source import is_offered, waits_for_approval
 from agentserver_mcp.exchange import exchange_of
@@ -31,6 +34,7 @@ from agentserver_mcp.models import ServerInventory
 from config import registry as registries
 from config.specs import McpServerSpec
 from runs.events.follower import in_database
+from runs.tools.schema import InvalidSchema, problems
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +44,7 @@ _tending: dict[Pool, asyncio.Task[None]] = {}
 
 
 class ExternalCatalogue(Catalogue):
-    """Reads the database for lists; connects only for what has to be asked."""
+    """Reads the database for lists; connects only for what has to be asked. For `DIRECT_SCOPE`."""
 
     def __init__(self, server_id: str) -> None:
         self.id = server_id
@@ -49,12 +53,18 @@ class ExternalCatalogue(Catalogue):
         return [types.Tool.model_validate(each) for each in (await self._tools(ctx)).values()]
 
     async def call(self, ctx: Context, params: types.CallToolRequestParams) -> ToolResult:
-        if params.name not in await self._tools(ctx):
+        tool = (await self._tools(ctx)).get(params.name)
+        if tool is None:
             raise unknown_tool(params.name)
+        wrong = unfit(_problems(tool["inputSchema"], params.arguments or {}))
+        if wrong is not None:
+            return wrong
+        pool, spec = await self._place(ctx)
         try:
-            return await self._called(ctx, params)
-        except (ConnectFailed, ConnectionLost) as error:
-            return tool_error(f"the MCP server '{self.id}' cannot be reached: {error}")
+            result = await self._called(pool, spec, params)
+        except FAILURES as error:
+            return tool_error(failure_text(error, spec))
+        return _discreet(result, spec) if result.is_error else result
 
     async def resources(self, ctx: Context) -> list[types.Resource]:
         listed = (await self._inventory(ctx)).resources
@@ -92,12 +102,19 @@ class ExternalCatalogue(Catalogue):
         return result
 
     # --- what is known of it ----------------------------------------------------------------------
+    async def _known(self, ctx: Context) -> Known:
+        """Everything begins with it, so that nobody gets around the rules of the agents."""
+        exchange = exchange_of(ctx)
+        if not exchange.principal.has(DIRECT_SCOPE):
+            raise forbidden()
+        return await exchange.database(known_server, self.id)
+
     async def _inventory(self, ctx: Context) -> ServerInventory:
-        return (await exchange_of(ctx).database(known_server, self.id)).inventory
+        return (await self._known(ctx)).inventory
 
     async def _tools(self, ctx: Context) -> dict[str, Any]:
         """Those a caller may call by hand: what needs an approval is for agents."""
-        known = await exchange_of(ctx).database(known_server, self.id)
+        known = await self._known(ctx)
         return {
             tool["name"]: {**tool, "description": tool.get("description") or tool["name"]}
             for tool in known.inventory.tools
@@ -107,10 +124,9 @@ class ExternalCatalogue(Catalogue):
 
     # --- asking it --------------------------------------------------------------------------------
     async def _called(
-        self, ctx: Context, params: types.CallToolRequestParams
+        self, pool: Pool, spec: McpServerSpec, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         """Once more on a new connection, if the server has surely not accepted the first."""
-        pool, spec = await self._place(ctx)
         try:
             connection = await pool.connection(spec)
             return await connection.call_tool(params.name, params.arguments or {}, None)
@@ -127,8 +143,10 @@ class ExternalCatalogue(Catalogue):
             client = await (await pool.connection(spec)).client()
             async with asyncio.timeout(spec.timeout_secs):
                 return await ask(client)
-        except (ConnectFailed, TimeoutError, ValidationError, RuntimeError) as error:
-            text = redacted(f"the MCP server '{self.id}' failed: {error}", spec)
+        except MCPError as error:
+            raise MCPError(error.code, without_secrets(error.message, spec)) from None
+        except (*FAILURES, TimeoutError) as error:
+            text = f"the MCP server '{self.id}' failed: {described(error, spec)}"
             raise MCPError(INTERNAL_ERROR, text) from None
 
     async def _place(self, ctx: Context) -> tuple[Pool, McpServerSpec]:
@@ -142,6 +160,19 @@ class ExternalCatalogue(Catalogue):
         if pool not in _tending:
             _tending[pool] = asyncio.create_task(_tend(pool))
         return pool, spec
+
+
+def _discreet(failure: types.CallToolResult, spec: McpServerSpec) -> types.CallToolResult:
+    """Errors like to repeat what they were given; as in a run, the document's secrets go."""
+    texts = [block.text for block in failure.content if isinstance(block, types.TextContent)]
+    return tool_error(without_secrets("\n".join(texts), spec) or "the tool failed")
+
+
+def _problems(schema: dict[str, Any], arguments: dict[str, Any]) -> list[str]:
+    try:
+        return problems(schema, arguments, trusted=False)
+    except InvalidSchema:
+        return []  # the server's own to check
 
 
 async def _tend(pool: Pool) -> None:

@@ -6,9 +6,12 @@ from mcp import types
 
 from agentserver.core.ids import new_id
 from agentserver_mcp.catalogue import (
+    DIRECT_SCOPE,
     INVALID_ARGUMENTS,
+    JSON_TEXT,
     Context,
     ToolResult,
+    forbidden,
     tool_error,
 )
 from agentserver_mcp.exchange import Exchange, exchange_of
@@ -24,18 +27,24 @@ ASK = "ask_"
 
 
 class InstalledCatalogue(OwnCatalogue):
-    """A tool that needs somebody's approval is for agents only: here nobody could be asked."""
+    """Tools of code are called without the rules of an agent: that takes the scope ``config``. One
+    that needs somebody's approval is for agents only, as here nobody could be asked."""
 
     async def tools(self, ctx: Context) -> list[types.Tool]:
         listed = await super().tools(ctx)
+        if not exchange_of(ctx).principal.has(DIRECT_SCOPE):
+            return listed
         taken = {tool.name for tool in listed}
         return [*listed, *(_listed(tool) for tool in _callable() if tool.name not in taken)]
 
     async def call(self, ctx: Context, params: types.CallToolRequestParams) -> ToolResult:
-        named = await exchange_of(ctx).database(self.agents)
+        exchange = exchange_of(ctx)
+        named = await exchange.database(self.agents)
         tool = next((each for each in _callable() if each.name == params.name), None)
         if tool is not None and not self.has_plugin(params.name) and params.name not in named:
-            return _result(await _run(tool, params.arguments or {}, exchange_of(ctx)))
+            if not exchange.principal.has(DIRECT_SCOPE):
+                raise forbidden()
+            return _result(await _run(tool, params.arguments or {}, exchange))
         agent_name = params.name.removeprefix(ASK)
         if params.name not in named and agent_name in named:
             params = params.model_copy(update={"name": agent_name})
@@ -85,4 +94,5 @@ def _result(outcome: Outcome) -> types.CallToolResult:
     data = outcome.result.data
     text = types.TextContent(type="text", text=outcome.text_for_model())
     structured = data if isinstance(data, dict) else None
-    return types.CallToolResult(content=[text], structured_content=structured)
+    meta = {JSON_TEXT: True} if outcome.result.message is None else None
+    return types.CallToolResult(content=[text], structured_content=structured, _meta=meta)

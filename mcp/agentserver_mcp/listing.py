@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 
+import agentserver
 from agentserver_mcp.models import ServerInventory
 from config import registry as registries
 
 OWN_ID: Final = "agentserver"
-VERSION: Final = "0.1.0"
 RELEASED: Final = "2026-11-22T00:00:00.000Z"
 TRANSPORTS: Final = ["streamable-http", "sse"]
 Json = dict[str, Any]
@@ -17,7 +17,10 @@ Json = dict[str, Any]
 def all_servers() -> list[Json]:
     """This installation, then the configured servers by their ids."""
     own = _entry(
-        OWN_ID, "Agents, workflows and tools of this installation", version=VERSION, at=RELEASED
+        OWN_ID,
+        "Agents, workflows and tools of this installation",
+        version=agentserver.__version__,
+        at=RELEASED,
     )
     fetched = dict(ServerInventory.objects.values_list("catalog_id", "fetched_at"))
     return [own, *(_external(server_id, fetched) for server_id in sorted(_configured()))]

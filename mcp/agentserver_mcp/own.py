@@ -9,11 +9,10 @@ from mcp_types import INVALID_PARAMS
 
 from agentserver_mcp import offers
 from agentserver_mcp.catalogue import (
-    INVALID_ARGUMENTS,
     Catalogue,
     Context,
     ToolResult,
-    tool_error,
+    unfit,
     unknown_prompt,
     unknown_resource,
     unknown_tool,
@@ -53,7 +52,7 @@ class OwnCatalogue(Catalogue):
         agent = named.get(params.name)
         if agent is None:
             raise unknown_tool(params.name)
-        found = _problems(offers.INPUT_SCHEMA, params.arguments)
+        found = unfit(problems(offers.INPUT_SCHEMA, params.arguments or {}))
         return found or await ask_agent(ctx, params, agent.id)
 
     def has_plugin(self, name: str) -> bool:
@@ -129,18 +128,8 @@ def _tool(name: str, agent: AgentSpec) -> types.Tool:
 async def _plugin_tool(
     ctx: Context, params: types.CallToolRequestParams, registered: Registered
 ) -> ToolResult:
-    found = _problems(registered.about["input_schema"], params.arguments)
+    found = unfit(problems(registered.about["input_schema"], params.arguments or {}))
     if found:
         return found
     result: ToolResult = await registered.handler(ctx, params)
     return result
-
-
-def _problems(
-    schema: dict[str, Any], arguments: dict[str, Any] | None
-) -> types.CallToolResult | None:
-    """The failure that names what is wrong with the arguments; None when they fit."""
-    found = problems(schema, arguments or {})
-    return (
-        tool_error("Invalid arguments: " + "; ".join(found), INVALID_ARGUMENTS) if found else None
-    )

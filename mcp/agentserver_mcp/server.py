@@ -8,11 +8,11 @@ from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import ListenHandler
 
+import agentserver
 from agentserver.core.api.docs_settings import TITLE
 from agentserver_mcp.bus import LiveBus
 from agentserver_mcp.catalogue import Catalogue, Context
 from agentserver_mcp.exchange import exchange_of
-from agentserver_mcp.listing import VERSION
 from agentserver_mcp.sealing import sealed_state
 from agentserver_mcp.sessions import set_log_level
 
@@ -37,7 +37,7 @@ def kernel_of(catalogue: Catalogue) -> Kernel:
     handlers = _Handlers(catalogue)
     server: Kernel = Server(
         TITLE,
-        version=VERSION,
+        version=agentserver.__version__,
         cache_hints=dict.fromkeys(CACHED_METHODS, NEVER_CACHED),
         on_list_tools=handlers.list_tools,
         on_call_tool=handlers.call_tool,

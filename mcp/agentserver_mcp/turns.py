@@ -22,8 +22,6 @@ from runs.events.types import Record, RunFinished, RunSuspended
 from runs.services import Decided
 
 FAILED = frozenset({"error", "blocked", "cancelled"})
-LOOK_SECONDS = 5.0
-"""How long a silent run is waited for before looking whether the client still wants it."""
 NO_RESPONSE = "(no response)"
 
 
@@ -118,11 +116,9 @@ class _Turn:
     async def _until_rest(self, place: Place) -> Record | None:
         """The event the run ends or rests with; None when the run is gone."""
         async with aclosing(
-            log.follow(place.run_id, place.after_seq, fresh=place.fresh, heartbeat=LOOK_SECONDS)
+            log.follow(place.run_id, place.after_seq, fresh=place.fresh)
         ) as records:
             async for record in records:
-                # A cancellation that meets work in a thread is lost in waiting for that thread.
-                self._exchange.raise_if_cancelled()
                 if record is None:
                     continue
                 if isinstance(record.event, RunFinished | RunSuspended):

@@ -90,6 +90,14 @@ def test_it_counts_what_was_given_up_in_the_menu_of_the_dashboard(page: Client) 
     assert ">3<" in "".join(item.split())
 
 
+def test_it_counts_nothing_in_the_menu_when_nothing_was_given_up(page: Client) -> None:
+    webhook(state="done")
+    text = shown(page, "admin:index")
+    assert "as-menu-count" not in text
+    webhook()
+    assert "as-menu-count" in shown(page, "admin:index")
+
+
 def test_it_delivers_again(page: Client) -> None:
     row = webhook()
     assert "Deliver again" in shown(page, PAGE, row.pk)

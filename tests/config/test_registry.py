@@ -220,6 +220,21 @@ def look(found: list[registry.Registry]) -> None:
         connection.close()
 
 
+def test_it_keeps_what_was_published_while_it_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_chain()
+    old = registry.current()
+    registry.forget()
+
+    def read_slowly() -> registry.Registry:
+        put("agents", {**AGENT, "description": "newer"})
+        return old
+
+    monkeypatch.setattr(registry, "_newest_readable", read_slowly)
+    # The publication meets a cache that is about to be filled with what was there before.
+    threading.Thread(target=registry.current).run()
+    assert registry.current().version > old.version
+
+
 def test_it_names_what_is_missing() -> None:
     put_chain()
     live = registry.current()

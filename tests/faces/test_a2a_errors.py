@@ -109,13 +109,23 @@ def test_it_takes_its_own_version_and_unknown_extensions(api: JsonClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere/at/all", "/tasks/x/pushNotificationConfigs/a/b", "/a/b"]
+    "path",
+    [
+        "/nowhere/at/all",
+        "/tasks/x/pushNotificationConfigs/a/b",
+        "/a/b",
+        "/tasks/",
+        "/message:send/",
+        "/extendedAgentCard/",
+    ],
 )
 def test_it_says_of_an_unknown_path_in_its_own_form_that_it_is_unknown(
     api: JsonClient, path: str
 ) -> None:
     error = refused(api.get(BASE + path), 404, "NOT_FOUND")
     assert error["status"] == "NOT_FOUND"
+    # Never mistaken for a call over JSON-RPC, which would answer 200.
+    refused(api.post(BASE + path, {}), 404, "NOT_FOUND")
 
 
 def test_it_names_the_methods_that_are_allowed(api: JsonClient) -> None:
@@ -136,7 +146,8 @@ def test_it_refuses_what_is_no_json(api: JsonClient, body: str) -> None:
 
 
 def test_it_refuses_json_that_is_no_object(api: JsonClient) -> None:
-    refused(api.post(f"{BASE}/message:send", [1]), 400, "INVALID_PARAMS")
+    error = refused(api.post(f"{BASE}/message:send", [1]), 400, "INVALID_PARAMS")
+    assert error["message"] == "invalid request: must be an object"
 
 
 def test_it_refuses_a_body_that_is_too_large(

@@ -121,6 +121,7 @@ def test_it_names_everything_that_is_wrong(run: Run) -> None:
         "ftp://hooks.example/",
         "http://hooks.example/",
         "https://127.0.0.1/",
+        "https://localhost/",
         "https://169.254.169.254/",
         "https://[::ffff:127.0.0.1]/",
         "https://2130706433/",

@@ -293,6 +293,40 @@ def test_it_refuses_a_name_that_leads_inside_and_leaves_the_task_alone(
     assert webhooks.finished(run.pk).termination_code == "natural"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://169.254.169.254/latest",
+        "https://[::ffff:127.0.0.1]/",
+        "https://localhost/",
+        "https://10.0.0.1/",
+    ],
+)
+def test_it_checks_the_address_again_when_it_delivers(
+    webhooks: Engine, settings: Any, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AGENTSERVER_PUSH_ATTEMPTS = 1
+    run = begin()
+    # Made when the rules were others.
+    PushConfig.objects.create(run=run, config_id="hook", url=url)
+    with caplog.at_level(logging.WARNING):
+        row = settled(run)
+    assert (row.state, row.last_status) == ("dead", None)
+    assert row.last_error.startswith("refused: ")
+    assert row.last_error in caplog.text
+    assert webhooks.finished(run.pk).termination_code == "natural"
+
+
+def test_it_follows_no_redirect(webhooks: Engine, receiver: Receiver, settings: Any) -> None:
+    settings.AGENTSERVER_PUSH_ATTEMPTS = 1
+    receiver.answer = lambda _: Answer(307, {"Location": f"{receiver.url}/elsewhere"})
+    run = begin({"url": receiver.url, "token": "sesame"})
+    row = settled(run)
+    assert (row.state, row.last_error) == ("dead", "HTTP status 307")
+    assert [request.path for request in receiver.received] == ["/"]
+    assert webhooks.finished(run.pk).termination_code == "natural"
+
+
 def test_it_says_what_went_wrong_without_secrets(
     webhooks: Engine, receiver: Receiver, settings: Any
 ) -> None:

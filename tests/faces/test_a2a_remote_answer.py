@@ -56,6 +56,15 @@ def test_it_says_exactly_the_text_whatever_the_stream_looks_like(
     assert text_of(events) == "".join(pieces)
 
 
+def test_it_keeps_the_sentences_of_a_question_apart() -> None:
+    said = [{"text": "May I delete it?"}, {"text": "It is old."}]
+    message = {"messageId": "m", "role": "ROLE_AGENT", "parts": said}
+    asked = {"state": "TASK_STATE_INPUT_REQUIRED", "message": message}
+    events = heard(Answer("a"), {"statusUpdate": {"status": asked}})
+    (question,) = [event for event in events if isinstance(event, RemoteQuestion)]
+    assert question.message == "May I delete it?\nIt is old."
+
+
 def test_it_begins_anew_when_the_text_is_replaced() -> None:
     answer = Answer("a")
     heard(answer, chunk("one"))

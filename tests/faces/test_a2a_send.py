@@ -180,6 +180,13 @@ def test_it_takes_an_id_twice_as_two_messages(echo: str) -> None:
     assert Message.objects.filter(thread_id="c", role="user").count() == 2
 
 
+@pytest.mark.parametrize("message_id", ["urn:example/1", "aGk/+=", "..", "x" * 300, "a\x00b"])
+def test_it_gives_back_any_id_of_a_message(echo: str, message_id: str) -> None:
+    done = rest(begin(echo, "hi", messageId=message_id))
+    assert done["history"][0]["messageId"] == message_id
+    assert response(done) == "hi"
+
+
 # --- refusals -------------------------------------------------------------------------------------
 def test_it_needs_a_task_to_go_on_with(echo: str) -> None:
     with pytest.raises(TaskNotFound):
@@ -244,12 +251,12 @@ def test_it_refuses_who_takes_no_text(echo: str) -> None:
 # --- webhooks -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["taskPushNotificationConfig", "pushNotificationConfig"])
 def test_it_stores_a_webhook_with_the_task(echo: str, name: str) -> None:
-    sent = begin(echo, configuration={name: {"id": "w", "url": "https://93.184.215.14/hook"}})
+    sent = begin(echo, configuration={name: {"id": "w", "url": "https://hooks.invalid/hook"}})
     assert PushConfig.objects.get().run_id == sent.task_id
 
 
 def test_it_adds_no_second_webhook_for_a_repeated_request(echo: str) -> None:
-    configuration = {"taskPushNotificationConfig": {"url": "https://93.184.215.14/hook"}}
+    configuration = {"taskPushNotificationConfig": {"url": "https://hooks.invalid/hook"}}
     for _ in range(2):
         begin(echo, "hello", contextId="c", key="k", configuration=configuration)
     assert PushConfig.objects.count() == 1

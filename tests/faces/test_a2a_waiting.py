@@ -125,6 +125,8 @@ def test_it_goes_by_the_decision_not_by_the_text_beside_it(erased: list[str]) ->
         {"data": {"approve": True}},
         {"url": "https://x.example/yes"},
         approve(toolCallId="another"),
+        approve(toolCallId={"id": "c1"}),
+        approve(toolCallId=["c1"]),
     ],
 )
 def test_it_needs_a_decision_it_understands(erased: list[str], part: Json) -> None:

@@ -104,7 +104,10 @@ def test_it_calls_a_tool_by_hand(page: Client, known: ServerCatalog) -> None:
 
 
 def test_it_shows_what_a_failing_tool_says(page: Client, known: ServerCatalog) -> None:
-    assert "the kettle is broken" in content(page.post(address("try", "mcp__plain__broken"), {}))
+    shown = content(page.post(address("try", "mcp__plain__broken"), {}))
+    assert "the kettle is broken" in shown
+    # It repeats its environment.
+    assert SECRET not in shown
 
 
 def test_it_shows_images(page: Client, known: ServerCatalog) -> None:
@@ -178,3 +181,14 @@ def test_it_takes_json_where_the_schema_names_nothing() -> None:
     filled = ArgumentsForm({"type": "object"}, data={"arguments": '{"a": 1}'})
     assert filled.is_valid()
     assert filled.arguments() == {"a": 1}
+
+
+def test_it_asks_for_numbers_that_must_be_there() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "number"}, "b": {"type": "integer"}},
+    }
+    unfilled = ArgumentsForm(schema, data={})
+    assert list(unfilled.errors) == ["argument-0"]
+    assert unfilled["argument-0"].field.required

@@ -86,7 +86,7 @@ def test_it_keeps_tools_that_need_an_approval_to_agents(engine: Engine, api: Jso
 # --- execution ------------------------------------------------------------------------------------
 def test_it_executes_a_tool(adding: str, api: JsonClient) -> None:
     answer = api.post(f"{OWN}/tools/{adding}/execute", {"data": {"a": 2, "b": 3}})
-    assert answer.json() == {"result": "5"}
+    assert answer.json() == {"result": 5}
 
 
 @pytest.mark.parametrize("name", ["echo", "ask_echo"])

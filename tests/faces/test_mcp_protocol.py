@@ -265,6 +265,11 @@ def test_it_drops_notifications_of_2026(api: JsonClient) -> None:
     assert (answer.status_code, answer.content) == (202, b"")
 
 
+def test_it_has_no_session_to_end_in_2026(api: JsonClient) -> None:
+    answer = api.send("delete", PATH, None, {"MCP-Protocol-Version": MODERN})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
 def test_it_takes_no_responses_in_2026(api: JsonClient) -> None:
     headers = {"MCP-Protocol-Version": MODERN}
     answer = api.post(PATH, {"jsonrpc": "2.0", "id": 1, "result": {}}, **headers)

@@ -1,9 +1,11 @@
 """The folders ``a2a/`` and ``mcp/`` must never hide the PyPI packages of the same names."""
 
+import tomllib
 from importlib.machinery import PathFinder
 
 import pytest
 
+import agentserver
 from tests.shape.source import ROOT
 
 pytestmark = pytest.mark.leg("sqlite")  # reads source: once is enough
@@ -49,3 +51,8 @@ def test_it_lets_a_regular_package_win_over_the_folder(
 @pytest.mark.parametrize("name", SHARED_NAMES)
 def test_it_has_no_test_package_with_a_shared_name(name: str) -> None:
     assert list((ROOT / "tests").rglob(f"{name}/__init__.py")) == []
+
+
+def test_it_is_built_as_the_version_that_it_calls_itself() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == agentserver.__version__

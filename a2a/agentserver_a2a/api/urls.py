@@ -2,11 +2,21 @@
 
 from typing import Any
 
-from django.urls import URLPattern, include, path
+from django.urls import URLPattern, include, path, register_converter
+from django.urls.converters import StringConverter
 
 from agentserver_a2a.api import views
 from agentserver_a2a.api.card_view import CardView
 from agentserver_a2a.api.rpc import RpcView
+
+
+class TenantConverter(StringConverter):
+    """What may be an agent: an address of REST with a slash at its end is no call of JSON-RPC."""
+
+    regex = "(?!(?:tasks|message:send|message:stream|extendedAgentCard)/)[^/]+"
+
+
+register_converter(TenantConverter, "a2a_tenant")
 
 
 def _same_again() -> Any:
@@ -35,7 +45,7 @@ _operations = [
     *_rest(""),
     *_rest("<str:tenant>/"),
     path("<str:tenant>", RpcView.as_view()),
-    path("<str:tenant>/", _same_again()),
+    path("<a2a_tenant:tenant>/", _same_again()),
 ]
 
 urlpatterns = [

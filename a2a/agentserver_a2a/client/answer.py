@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agentserver_a2a.client.words import block_of, data_of, text_of
+from agentserver_a2a.client.words import block_of, data_of, text_of, words_of
 from runs.events.types import ActivitySnapshot, ArtifactUpdated
 from runs.providers.errors import ProviderError
 from runs.providers.remote import (
@@ -194,7 +194,7 @@ class Answer:
         main.shown = [*files, *rest]
 
     def _progress(self) -> Iterator[RemoteEvent]:
-        message = text_of((self._status.get("message") or {}).get("parts", ()))
+        message = words_of((self._status.get("message") or {}).get("parts", ()))
         now = (self.state, message)
         if self.task_id and not self.is_at_rest and now != self._activity:
             self._activity = now
@@ -212,7 +212,7 @@ class Answer:
 
     def rest(self) -> Iterator[RemoteEvent]:
         """What is left to say once the task is at rest; raises `ProviderError` when it failed."""
-        words = text_of((self._status.get("message") or {}).get("parts", ()))
+        words = words_of((self._status.get("message") or {}).get("parts", ()))
         if self.state == "rejected":
             raise RemoteRejected(words or "the remote agent rejected the task")
         if self.state in {"failed", "canceled"}:

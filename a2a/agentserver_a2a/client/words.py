@@ -76,6 +76,11 @@ def text_of(parts: Iterable[Mapping[str, Any]]) -> str:
     return "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
 
 
+def words_of(parts: Iterable[Mapping[str, Any]]) -> str:
+    """Of what is said to a person, where each part is a sentence of its own."""
+    return "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+
+
 def data_of(parts: Iterable[Mapping[str, Any]]) -> Any:
     """The first structured part, or None."""
     return next((part["data"] for part in parts if "data" in part), None)

@@ -5,6 +5,8 @@ Read while the settings are, so nothing of Django REST framework is imported her
 
 from typing import Any, Final
 
+import agentserver
+
 TITLE: Final = "agentserver"
 DESCRIPTION: Final = """\
 A self-hosted agent server: durable agent runs over one event log, spoken by every agent protocol.
@@ -90,7 +92,7 @@ SCHEMAS_TAG: Final = "Schemas"
 SPECTACULAR_SETTINGS: Final[dict[str, Any]] = {
     "TITLE": TITLE,
     "DESCRIPTION": DESCRIPTION,
-    "VERSION": "0.1.0",
+    "VERSION": agentserver.__version__,
     "OAS_VERSION": "3.1.1",
     "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
     "SERVE_INCLUDE_SCHEMA": False,

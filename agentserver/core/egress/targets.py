@@ -11,6 +11,8 @@ from agentserver.core.egress.refusal import EgressRefused
 
 MAX_URL = 2048
 PORTS = {"http": 80, "https": 443}
+# This host under any name below it (RFC 6761): known without asking.
+LOCAL = "localhost"
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
@@ -58,6 +60,8 @@ def check_host(host: str, port: int) -> None:
     address = literal(bare)
     if address is None:
         _check_name(bare)
+        if bare.rpartition(".")[2] == LOCAL and not is_allowed(bare, port):
+            raise EgressRefused(f"{bare} is not a public address")
     elif not is_public(address) and not is_allowed(bare, port):
         raise EgressRefused(f"{bare} is not a public address")
 

@@ -11,6 +11,7 @@ from runs.tools.schema import InvalidSchema, problems
 
 Schema = Mapping[str, Any]
 _ALL = "arguments"
+_NEVER_BLANK = (forms.ChoiceField, forms.IntegerField)
 
 
 class ArgumentsForm(forms.Form):
@@ -28,7 +29,7 @@ class ArgumentsForm(forms.Form):
             made = _field(_resolved(members[name] if members else {}, schema))
             made.label = name
             # A blank text may be meant; what is really missing, the schema says.
-            made.required = name in required and isinstance(made, forms.ChoiceField)
+            made.required = name in required and isinstance(made, _NEVER_BLANK)
             self.fields[f"argument-{number}"] = made
         if self._is_open:
             self.fields[_ALL] = _json(dict, {"label": "Arguments", "required": False})

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -32,7 +33,7 @@ from agentserver_mcp.api.wire import (
     McpToolBody,
     McpToolList,
 )
-from agentserver_mcp.listing import all_servers
+from agentserver_mcp.listing import OWN_ID, all_servers
 from agentserver_mcp.sessions import find_session
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class ExecuteView(MastraMcpView):
         answered = _ask(
             request, server_id, "tools/call", params, missing=_no_tool(server_id, tool_id)
         )
-        return json_answer(_executed(answered))
+        return _executed(server_id, answered)
 
 
 class ResourcesView(MastraMcpView):
@@ -175,7 +176,7 @@ class TransportView(PostView):
     @operation(
         "End a session of an MCP server",
         answers={204: None},
-        errors=(400, 404),
+        errors=(400, 404, 405),
         headers=("Mcp-Session-Id",),
     )
     def delete(self, request: Request, server_id: str) -> HttpResponse:
@@ -272,16 +273,25 @@ def _no_tool(server_id: str, tool_id: str) -> NotFound:
     return NotFound(f"Tool with ID '{tool_id}' not found on MCP server '{server_id}'")
 
 
-def _executed(answered: Json) -> Json:
+def _executed(server_id: str, answered: Json) -> HttpResponse:
     text = "\n".join(each.get("text", "") for each in answered["content"])
     why = (answered.get("_meta") or {}).get("agentserver/error")
     if why == "waiting":
-        return {"status": "suspended", "suspendPayload": {"message": text, **answered["_meta"]}}
+        waiting = {"message": text, **answered["_meta"]}
+        return json_answer({"status": "suspended", "suspendPayload": waiting})
     if why == "invalid_arguments":
-        return {"result": {"error": True, "message": text}}
+        return json_answer({"result": {"error": True, "message": text}})
     if answered.get("isError"):
-        raise ApiError(text or "the tool failed")
+        # Answered, not raised: it is no failure of ours, and its text is nothing for our log.
+        return json_answer({"error": text or "the tool failed"}, status=500)
+    return json_answer({"result": _output(server_id, answered, text)})
+
+
+def _output(server_id: str, answered: Json, text: str) -> Any:
+    """What the tool returned, as near to it as the protocol tells."""
     if "structuredContent" in answered:
-        return {"result": answered["structuredContent"]}
+        return answered["structuredContent"]
+    if (answered.get("_meta") or {}).get("agentserver/json") and server_id == OWN_ID:
+        return orjson.loads(text)
     only_text = all(each["type"] == "text" for each in answered["content"])
-    return {"result": text if only_text else answered["content"]}
+    return text if only_text else answered["content"]

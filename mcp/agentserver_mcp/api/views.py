@@ -71,7 +71,7 @@ class ServerView(McpView):
     @operation(
         "End a session",
         answers={204: None},
-        errors=(400, 404),
+        errors=(400, 404, 405),
         headers=("Mcp-Session-Id",),
     )
     def delete(self, request: Request) -> HttpResponse:
@@ -103,6 +103,11 @@ def read_message(request: HttpRequest) -> bytes:
 
 
 def end_session(request: Request, *, server: str) -> HttpResponse:
+    # Deferred, as above.
+    from agentserver_mcp.protocol import VERSION_HEADER, is_modern
+
+    if is_modern(request._request.headers.get(VERSION_HEADER)):
+        raise MethodNotAllowed("This revision has no sessions", headers={"Allow": "POST"})
     session_id = request._request.headers.get(SESSION)
     if not session_id:
         raise BadRequest(f"the header {SESSION} is missing")

@@ -63,11 +63,11 @@ async def _called(
     except ConnectionLost as lost:
         pool.note(spec.id)
         if not lost.refused:
-            raise ToolError(_lost(lost, spec)) from None
+            raise ToolError(failure_text(lost, spec)) from None
     try:
         return await _attempt(pool, spec, tool_name, arguments, context)
     except ConnectionLost as lost:
-        raise ToolError(_lost(lost, spec)) from None
+        raise ToolError(failure_text(lost, spec)) from None
 
 
 async def _attempt(
@@ -80,31 +80,39 @@ async def _attempt(
     try:
         connection = await pool.connection(spec)
         return await connection.call_tool(tool_name, arguments, context)
-    except ConnectFailed as error:
-        pool.note(spec.id)
-        raise ToolError(f"the MCP server '{spec.id}' cannot be reached: {error}") from None
-    except MCPError as error:
-        _notice_error(pool, spec.id, error)
-        raise ToolError(_refusal(error, spec)) from None
-    except (ValidationError, RuntimeError) as error:
-        # A server that answers against the protocol, or against the schema it gave itself.
-        raise ToolError(f"the MCP server '{spec.id}': {described(error, spec)}") from None
+    except ConnectionLost:
+        raise
+    except FAILURES as error:
+        _notice(pool, spec.id, error)
+        raise ToolError(failure_text(error, spec)) from None
 
 
-def _refusal(error: MCPError, spec: McpServerSpec) -> str:
-    if error.error.code == REQUEST_TIMEOUT:
-        return f"the MCP server '{spec.id}' did not answer within {spec.timeout_secs} s"
-    return redacted(f"the MCP server '{spec.id}' refused: {error.error.message}", spec)
+# The last two: a server that answers against the protocol, or against the schema it gave itself.
+FAILURES = (ConnectFailed, ConnectionLost, MCPError, ValidationError, RuntimeError)
 
 
-def _lost(lost: ConnectionLost, spec: McpServerSpec) -> str:
-    certain = "" if lost.refused else "; the call may have taken effect"
-    text = f"the connection to the MCP server '{spec.id}' was lost ({lost}){certain}"
+def failure_text(error: Exception, spec: McpServerSpec) -> str:
+    """What became of a call, for whoever made it; without the server's secrets."""
+    server = f"the MCP server '{spec.id}'"
+    match error:
+        case ConnectFailed():
+            text = f"{server} cannot be reached: {error}"
+        case ConnectionLost():
+            certain = "" if error.refused else "; the call may have taken effect"
+            text = f"the connection to {server} was lost ({error}){certain}"
+        case MCPError() if error.error.code == REQUEST_TIMEOUT:
+            text = f"{server} did not answer within {spec.timeout_secs} s"
+        case MCPError():
+            text = f"{server} refused: {error.error.message}"
+        case _:
+            text = f"{server}: {described(error, spec)}"
     return redacted(text, spec)
 
 
-def _notice_error(pool: Pool, server_id: str, error: MCPError) -> None:
-    if error.error.code in {INVALID_PARAMS, METHOD_NOT_FOUND}:
+def _notice(pool: Pool, server_id: str, error: Exception) -> None:
+    if isinstance(error, ConnectFailed):
+        pool.note(server_id)
+    elif isinstance(error, MCPError) and error.error.code in {INVALID_PARAMS, METHOD_NOT_FOUND}:
         _notice_unknown_tool(pool, server_id, error.error.message)
 
 

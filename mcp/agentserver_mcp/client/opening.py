@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, Implementation
 
+import agentserver
 from agentserver_mcp.client import child
 from agentserver_mcp.client.failures import ConnectFailed, described, redacted
 from agentserver_mcp.client.http import MAX_BYTES, NotingTransport, client_for
@@ -58,7 +58,7 @@ async def opened(
             read_timeout_seconds=float(spec.timeout_secs),
             message_handler=hooks.on_message,
             elicitation_callback=hooks.on_question,
-            client_info=Implementation(name="agentserver", version=_version()),
+            client_info=Implementation(name="agentserver", version=agentserver.__version__),
         )
         try:
             entered = await stack.enter_async_context(client)
@@ -129,7 +129,3 @@ def _parameters(spec: McpServerSpec) -> StdioServerParameters:
         wrapper = [str(Path(child.__file__)), str(os.getpid()), command]
         command, arguments = sys.executable, ["-I", "-S", *wrapper, *spec.args]
     return StdioServerParameters(command=command, args=arguments, env=spec.env)
-
-
-def _version() -> str:
-    return version("agentserver")

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentserver.core import loops
 from agentserver.core.errors import ApiError
-from agentserver_mcp.client.failures import described
+from agentserver_mcp.client.failures import described, without_secrets
 from agentserver_mcp.client.loading import loaded
 from config import registry as registries
 from config.specs import McpServerSpec
@@ -52,7 +52,15 @@ async def _called(
     async with opening.opened(spec, opening.Hooks(on_end=_nobody)) as client:
         result = await client.call_tool(tool_name, dict(arguments))
         found: dict[str, Any] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        return found
+        return _discreet(found, spec) if result.is_error else found
+
+
+def _discreet(failure: dict[str, Any], spec: McpServerSpec) -> dict[str, Any]:
+    """Errors like to repeat what they were given: without the document's secrets."""
+    for block in failure["content"]:
+        if block["type"] == "text":
+            block["text"] = without_secrets(block["text"], spec)
+    return failure
 
 
 def _nobody() -> None:

@@ -30,7 +30,7 @@ def main() -> int:
         environment = _environment(folder)
         _migrate(environment)
         for name, command in SERVERS.items():
-            with _serving(command, environment) as url:
+            with serving(command, environment) as url:
                 scores = [run_suite(url, revision) for revision in REQUIRED]
             sys.stdout.write(f"{name:<16}" + "".join(f"{score!s:>14}" for score in scores) + "\n")
             for score, wanted in zip(scores, REQUIRED.values(), strict=True):
@@ -51,7 +51,7 @@ def _migrate(environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _serving(command: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[str]:
+def serving(command: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[str]:
     port = free_port()
     filled = [part.format(port=port) for part in command]
     process = ServerProcess(filled[0], [sys.executable, *filled], environment)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 from mcp import Client, MCPError, types
 
@@ -12,6 +13,7 @@ from tests.live.server import LiveServer, StartServer
 
 T = TypeVar("T")
 Json = dict[str, Any]
+GivingUp = Callable[["asyncio.Task[Any]"], Awaitable[None]]
 ERAS = {"handshake": "legacy", "2026": "2026-07-28", "probing": "auto"}
 SECONDS = 60
 
@@ -35,6 +37,19 @@ def speak(
             return await talk(client)
 
     return asyncio.run(connected())
+
+
+@pytest.fixture(scope="module")
+def brief(server: LiveServer) -> str:
+    """An agent that talks for three quarters of a second."""
+    said = {"text": "Wait. " * 5, "chunks": 5, "delay_ms": 150}
+    options = {"script": [{"reply": [said]}]}
+    provider = {"id": "brief", "adapter": "scripted", "adapter_options": options}
+    model = {"id": "brief", "provider_id": "brief", "upstream_model": "brief"}
+    agent = {"id": "brief", "model_id": "brief", "system_prompt": ""}
+    for namespace, document in (("providers", provider), ("models", model), ("agents", agent)):
+        request(server.url, f"/v1/config/{namespace}", document)
+    return "brief"
 
 
 def text_of(result: types.CallToolResult) -> str:
@@ -77,7 +92,9 @@ def test_it_makes_eight_calls_at_once(server: LiveServer, mode: str) -> None:
     assert speak(server, mode, talk) == [f"m{n}" for n in range(8)]
 
 
-def test_it_hears_of_progress_while_the_agent_works(server: LiveServer, mode: str) -> None:
+def test_it_hears_of_progress_while_the_agent_works(
+    server: LiveServer, brief: str, mode: str
+) -> None:
     heard: list[float] = []
 
     async def talk(client: Client) -> int:
@@ -88,7 +105,7 @@ def test_it_hears_of_progress_while_the_agent_works(server: LiveServer, mode: st
             first.set()
 
         call = asyncio.create_task(
-            client.call_tool("demo-slow", {"message": "x"}, progress_callback=heard_of)
+            client.call_tool(brief, {"message": "x"}, progress_callback=heard_of)
         )
         await first.wait()
         before_the_end = len(heard) if not call.done() else 0
@@ -122,8 +139,22 @@ def test_it_is_told_of_unknown_tools(server: LiveServer, mode: str) -> None:
     assert speak(server, mode, talk) == -32602
 
 
-def test_it_stops_the_run_of_a_call_that_is_given_up(server: LiveServer, mode: str) -> None:
-    agent = {"id": f"given-up-{mode}", "model_id": "demo-slow", "system_prompt": ""}
+async def cancelled(call: "asyncio.Task[Any]") -> None:
+    call.cancel()
+    await asyncio.wait([call])
+
+
+async def timed_out(call: "asyncio.Task[Any]") -> None:
+    with pytest.raises(MCPError) as over:
+        await call
+    assert over.value.code == types.REQUEST_TIMEOUT
+
+
+@pytest.mark.parametrize(("give_up", "patience"), [(cancelled, None), (timed_out, 1.0)])
+def test_it_stops_the_run_of_a_call_that_is_given_up(
+    server: LiveServer, mode: str, give_up: GivingUp, patience: float | None
+) -> None:
+    agent = {"id": f"{give_up.__name__}-{mode}", "model_id": "demo-slow", "system_prompt": ""}
     request(server.url, "/v1/config/agents", agent)
 
     async def talk(client: Client) -> tuple[Json, str]:
@@ -133,11 +164,15 @@ def test_it_stops_the_run_of_a_call_that_is_given_up(server: LiveServer, mode: s
             started.set()
 
         call = asyncio.create_task(
-            client.call_tool(agent["id"], {"message": "x"}, progress_callback=heard_of)
+            client.call_tool(
+                agent["id"],
+                {"message": "x"},
+                progress_callback=heard_of,
+                read_timeout_seconds=patience,
+            )
         )
         await started.wait()
-        call.cancel()
-        await asyncio.wait([call])
+        await give_up(call)
         ended = await until_ended(server, agent["id"])
         return ended, text_of(await client.call_tool("demo-echo", {"message": "still here"}))
 
@@ -161,21 +196,28 @@ def test_it_answers_for_a_person(server: LiveServer, mode: str) -> None:
     assert "is deleted" in said
 
 
-def test_it_sees_new_agents_in_an_open_connection(server: LiveServer, mode: str) -> None:
+def test_it_sees_agents_come_and_go_in_an_open_connection(server: LiveServer, mode: str) -> None:
     agent = {"id": f"new-{mode}", "model_id": "demo-echo", "system_prompt": ""}
 
-    async def names(client: Client) -> set[str]:
-        return {tool.name for tool in (await client.list_tools()).tools}
+    async def until_offered(client: Client, wanted: bool) -> bool:
+        async with asyncio.timeout(8):
+            while (agent["id"] in {tool.name for tool in (await client.list_tools()).tools}) != (
+                wanted
+            ):
+                pass
+        return wanted
 
     async def talk(client: Client) -> list[bool]:
-        seen = [agent["id"] in await names(client)]
+        seen = [await until_offered(client, False)]
         await asyncio.to_thread(request, server.url, "/v1/config/agents", agent)
-        async with asyncio.timeout(8):
-            while not seen[-1]:
-                seen.append(agent["id"] in await names(client))
-        return [seen[0], seen[-1]]
+        seen.append(await until_offered(client, True))
+        await asyncio.to_thread(httpx.delete, f"{server.url}/v1/config/agents/{agent['id']}")
+        seen.append(await until_offered(client, False))
+        with pytest.raises(MCPError, match="Unknown tool"):
+            await client.call_tool(agent["id"], {"message": "x"})
+        return seen
 
-    assert speak(server, mode, talk) == [False, True]
+    assert speak(server, mode, talk) == [False, True, False]
 
 
 def test_it_is_told_that_the_list_changed(server: LiveServer) -> None:
