@@ -231,7 +231,6 @@ def test_it_keeps_what_was_published_while_it_loaded(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(registry, "_newest_readable", read_slowly)
     # The publication meets a cache that is about to be filled with what was there before.
-    threading.Thread(target=registry.current).run()
     assert registry.current().version > old.version
 
 

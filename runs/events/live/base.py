@@ -44,7 +44,7 @@ def encode_record(record: Record) -> bytes:
 
 
 def decode_records(payload: bytes) -> tuple[Record, ...]:
-    return tuple(Record.load(stored) for stored in orjson.loads(payload))
+    return tuple(Record.load(stored) for stored in exact_json.loads(payload))
 
 
 class LiveBatch:
