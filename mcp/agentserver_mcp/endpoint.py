@@ -9,6 +9,7 @@ import logging
 import time
 import weakref
 from collections.abc import AsyncGenerator, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from django.conf import settings
@@ -180,13 +181,19 @@ class _Caller:
             # It ends by itself before that, with an error that says so.
             max_seconds=settings.AGENTSERVER_STREAM_SECONDS + 2 * PING_SECONDS,
         )
-        # A response that is never read would keep its handler waiting for ever.
-        weakref.finalize(response, working.cancel)
+        weakref.finalize(response, _unread, exchange, working)
         return response
 
 
 def _json(reply: Json, *, modern: bool) -> HttpResponse:
     return json_answer(reply, status=protocol.http_status(reply, modern=modern))
+
+
+def _unread(exchange: Exchange, working: "Future[None]") -> None:
+    """A response that is never read would keep its handler waiting for ever. One that is has told
+    the exchange of its end, which may mean that the handler goes on."""
+    if not exchange.was_read:
+        working.cancel()
 
 
 async def work(exchange: Exchange, server: Kernel, connection: Connection) -> None:

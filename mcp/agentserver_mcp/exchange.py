@@ -5,7 +5,7 @@ Plugins get it as ``ctx.request``.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, get_args
 
@@ -61,6 +61,7 @@ class Exchange:
         self.questions = Questions(self.desk, self.outbox, session)
         self.reply: dict[str, Any] | None = None
         self.detached = False
+        self.was_read = False
         self.cancelled = False
         self.can_send_request = session is not None and not modern
         self.transport = TransportContext(
@@ -84,6 +85,10 @@ class Exchange:
     async def database(self, work: Callable[..., T], *arguments: object) -> T:
         """Run synchronous database work in a thread and return its result."""
         return await self.desk.database(work, *arguments)
+
+    async def surely(self, work: Callable[..., T], *arguments: object) -> T:
+        """As `database`, for what must be written even if the request is cancelled meanwhile."""
+        return await to_its_end(self.desk.database(work, *arguments))
 
     # --- what goes to the client ------------------------------------------------------------------
     async def notify(
@@ -161,6 +166,7 @@ class Exchange:
 
     def reading(self) -> None:
         """The response is being read. From any thread."""
+        self.was_read = True
         self._loop.call_soon_threadsafe(self._read.set)
 
     def gone(self) -> None:
@@ -218,6 +224,18 @@ class Exchange:
         notice = batch.notice
         kind = notice.get("kind")
         return kind == "closed" or (kind == "cancelled" and notice.get("request_id") == self.key)
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await in a task of its own, which goes on when whoever waits here is cancelled."""
+    task = asyncio.create_task(work)
+    # The loop itself only knows tasks weakly.
+    _going_on.add(task)
+    task.add_done_callback(_going_on.discard)
+    return await asyncio.shield(task)
+
+
+_going_on: set[asyncio.Task[Any]] = set()
 
 
 def exchange_of(ctx: Any) -> Exchange:

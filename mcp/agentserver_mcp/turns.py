@@ -1,8 +1,8 @@
 """A tool call that asks an agent: a durable run, followed to its end or to its next question."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from agentserver.core.api.answers import encode
 from agentserver.core.errors import ApiError
 from agentserver_mcp import forms, runs_of_calls
 from agentserver_mcp.catalogue import WAITING, Context, ToolResult, tool_error
-from agentserver_mcp.exchange import Exchange, exchange_of
+from agentserver_mcp.exchange import Exchange, exchange_of, to_its_end
 from agentserver_mcp.narration import Narrator
 from agentserver_mcp.runs_of_calls import Place
 from runs.events import log
@@ -36,7 +36,7 @@ async def ask_agent(ctx: Context, params: types.CallToolRequestParams, agent_id:
         return tool_error(error.message)
     except asyncio.CancelledError:
         # The run is being stored: it must not be left behind.
-        await turn.stop(await beginning)
+        await to_its_end(turn.abandon(beginning))
         raise
     return await turn.to_its_end(place)
 
@@ -81,8 +81,7 @@ class _Turn:
         except asyncio.CancelledError:
             # A client that merely went away (handshake era) may still look at the run.
             if exchange.cancelled:
-                await self.stop(place)
-                await self._forget()
+                await to_its_end(self._stop(place))
             raise
         await self._forget()
         return result
@@ -90,10 +89,16 @@ class _Turn:
     async def _forget(self) -> None:
         exchange = self._exchange
         if exchange.session is not None:
-            await exchange.database(runs_of_calls.forget, exchange.session, exchange.key)
+            await exchange.surely(runs_of_calls.forget, exchange.session, exchange.key)
 
-    async def stop(self, place: Place) -> None:
-        await self._exchange.database(runs_of_calls.stop, self._exchange.principal, place.run_id)
+    async def abandon(self, beginning: Awaitable[Place]) -> None:
+        with suppress(ApiError):
+            await self._stop(await beginning)
+
+    async def _stop(self, place: Place) -> None:
+        exchange = self._exchange
+        await exchange.surely(runs_of_calls.stop, exchange.principal, place.run_id)
+        await self._forget()
 
     async def _follow(self, place: Place) -> ToolResult:
         """Until the run ends, or asks a client that is asked by returning."""
@@ -155,7 +160,7 @@ class _Turn:
 
     async def _decide(self, place: Place, decisions: list[Decided]) -> None:
         exchange = self._exchange
-        await exchange.database(runs_of_calls.decide, exchange.principal, place.run_id, decisions)
+        await exchange.surely(runs_of_calls.decide, exchange.principal, place.run_id, decisions)
 
 
 def _decisions(tickets: list[dict[str, Any]], answers: Mapping[str, Any]) -> list[Decided]:

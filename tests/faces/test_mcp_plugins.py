@@ -1,6 +1,7 @@
 """What apps register for MCP clients, and how the server treats their handlers."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -254,6 +255,27 @@ def test_it_cancels_the_handler_when_a_client_of_2026_leaves(api: JsonClient) ->
     next(heard(answer))
     answer.close()
     assert cancelled.wait(5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_goes_on_when_a_client_of_the_handshake_era_leaves(api: JsonClient) -> None:
+    go, over = threading.Event(), threading.Event()
+
+    async def finish(ctx: Any, params: Any) -> types.CallToolResult:
+        await ctx.session.report_progress(1)
+        await asyncio.to_thread(go.wait, 5)
+        over.set()
+        return said("finished")
+
+    tool("finish", description="x")(finish)
+    answer = session(api).send(call("finish", token=1))
+    next(heard(answer))
+    answer.close()
+    # A server forgets an answer it has sent.
+    del answer
+    gc.collect()
+    go.set()
+    assert over.wait(5)
 
 
 @pytest.mark.django_db(transaction=True)
