@@ -40,7 +40,10 @@ def redacted(entry: Entry) -> dict[str, Any]:
 
 def insert(document: Document, *, actor: str, action: Action, builtin: bool) -> Entry:
     """A new row. Its revision continues that of an entry of the same name deleted before."""
+    moment = now()
     entry = Entry(
+        created_at=moment,
+        updated_at=moment,
         namespace=document.namespace.name,
         key=document.key,
         source=Entry.Source.BUILTIN if builtin else Entry.Source.USER,

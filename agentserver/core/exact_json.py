@@ -24,10 +24,16 @@ def dumps(value: Any) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """The value of `dumps`; integers of any size stay integers."""
+    """The value of `dumps`; integers of any size stay integers. Raises ValueError."""
     # orjson reads what does not fit 64 bits as a float.
     plain = text if isinstance(text, str) else text.decode()
-    return json.loads(plain) if _LONG_NUMBER.search(plain) else orjson.loads(plain)
+    if _LONG_NUMBER.search(plain):
+        return json.loads(plain, parse_constant=_refuse)
+    return orjson.loads(plain)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 if TYPE_CHECKING:

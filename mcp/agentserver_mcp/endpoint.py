@@ -9,8 +9,7 @@ import logging
 import time
 import weakref
 from collections.abc import AsyncGenerator, Mapping
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -34,6 +33,9 @@ from agentserver_mcp.models import McpSession
 from agentserver_mcp.protocol import Message, Refusal
 from agentserver_mcp.server import Kernel, kernel_of
 from agentserver_mcp.sessions import cancel_call, find_session, open_session, take_answer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 logger = logging.getLogger(__name__)
 

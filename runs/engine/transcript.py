@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from pydantic_ai.messages import FilePart, ModelResponsePart, ThinkingPart, ToolCallPart
 
+from agentserver.core.exact_json import loads
 from agentserver.core.ids import new_id
 from runs.events.types import (
     AnyEvent,
@@ -43,7 +44,7 @@ class Call:
 
     def parse(self) -> None:
         try:
-            self.arguments = orjson.loads(self.text) if self.text.strip() else {}
+            self.arguments = loads(self.text) if self.text.strip() else {}
         except ValueError:
             self.arguments, self.invalid = self.text, "the arguments are not valid JSON"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import orjson
 from pydantic_ai.messages import BinaryContent, FilePart, ModelResponseStreamEvent
 from pydantic_ai.models import StreamedResponse
 from pydantic_ai.usage import RequestUsage
 
+from agentserver.core.exact_json import dumps
 from runs.providers.error_bodies import error_from_object
 from runs.providers.script_aside import beside
 from runs.providers.script_spec import (
@@ -142,7 +142,7 @@ class ScriptedStream(StreamedResponse):
 
     def _arguments(self, call: ToolCall) -> str:
         filled = self.scene.filled(call.arguments)
-        return filled if isinstance(filled, str) else orjson.dumps(filled).decode()
+        return filled if isinstance(filled, str) else dumps(filled)
 
     def _client_call(self, action: ClientToolAction) -> ToolCall | None:
         names = [

@@ -179,3 +179,16 @@ def test_it_stores_text_with_a_nul_that_no_database_takes(engine: Lab) -> None:
     run = engine.ask()
     assert (run.termination_code, run.final_output) == ("natural", "a\ufffdb")
     assert_fold(run)
+
+
+def test_it_hands_numbers_on_as_the_model_wrote_them(engine: Lab, offer: Offer) -> None:
+    seen: list[int] = []
+
+    def count(number: int) -> int:
+        seen.append(number)
+        return number
+
+    offer(count)
+    engine.agent(turns([call("count", number=2**80 + 1)], [text("done")]))
+    assert engine.ask().final_output == "done"
+    assert seen == [2**80 + 1]
