@@ -94,5 +94,5 @@ def _result(outcome: Outcome) -> types.CallToolResult:
     data = outcome.result.data
     text = types.TextContent(type="text", text=outcome.text_for_model())
     structured = data if isinstance(data, dict) else None
-    meta: dict[str, Any] | None = {JSON_TEXT: True} if outcome.result.message is None else None
-    return types.CallToolResult(content=[text], structured_content=structured, _meta=meta)
+    marks = {JSON_TEXT: True} if outcome.result.message is None else None
+    return types.CallToolResult(content=[text], structured_content=structured, _meta=marks)

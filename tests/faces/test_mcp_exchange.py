@@ -2,11 +2,30 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
 
 from agentserver.access.principal import ANONYMOUS
+from agentserver_mcp.endpoint import _unread
 from agentserver_mcp.exchange import Exchange
 from agentserver_mcp.protocol import Message
+
+
+def asked() -> Exchange:
+    return Exchange(Message("request", {}, 1), principal=ANONYMOUS, headers={})
+
+
+@pytest.mark.parametrize("was_read", [True, False])
+def test_it_ends_the_handler_of_an_answer_that_was_forgotten_before_it_was_read(
+    was_read: bool,
+) -> None:
+    """Of one that was read the exchange knows better what the end of it means."""
+    exchange, working = asked(), Future[None]()
+    if was_read:
+        exchange.reading()
+    _unread(exchange, working)
+    assert working.cancelled() is not was_read
 
 
 def test_it_writes_what_must_be_written_after_a_second_cancellation() -> None:
@@ -17,7 +36,7 @@ def test_it_writes_what_must_be_written_after_a_second_cancellation() -> None:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(1))
         busy = loop.run_in_executor(None, free.wait, 5)
-        exchange = Exchange(Message("request", {}, 1), principal=ANONYMOUS, headers={})
+        exchange = asked()
         exchange.desk.attend(0)
         caller = asyncio.create_task(exchange.surely(written.set))
         await asyncio.sleep(0)
