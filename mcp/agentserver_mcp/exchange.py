@@ -83,7 +83,8 @@ class Exchange:
         return "" if self.message.id is None else id_text(self.message.id)
 
     async def database(self, work: Callable[..., T], *arguments: object) -> T:
-        """Run synchronous database work in a thread and return its result."""
+        """Run synchronous database work in a thread and return its result. Cancelled while it
+        waits for a thread, it is not done."""
         return await self.desk.database(work, *arguments)
 
     async def surely(self, work: Callable[..., T], *arguments: object) -> T:
