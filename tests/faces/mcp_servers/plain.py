@@ -26,8 +26,10 @@ _cancelled: set[Any] = set()
 
 
 def mark(name: str, text: str = "") -> None:
-    (FOLDER / f"{name}.new").write_text(text)
-    (FOLDER / f"{name}.new").rename(FOLDER / name)
+    # Calls leave marks at the same time: each writes a file of its own.
+    draft = FOLDER / f"{name}.{threading.get_ident()}"
+    draft.write_text(text)
+    draft.rename(FOLDER / name)
 
 
 def send(message: dict[str, Any]) -> None:
