@@ -99,14 +99,20 @@ def run_under_way(*, principal: Principal, thread_id: str) -> Run | None:
 
 def is_under_way(run_id: str) -> bool:
     """Whether more events of the run will come by themselves."""
-    status = Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
+    status = _status(run_id)
     if status != Run.Status.WAITING:
         return status in {Run.Status.CREATED, Run.Status.RUNNING}
     if Job.objects.filter(run_id=run_id, state__in=[Job.State.QUEUED, Job.State.CLAIMED]).exists():
         return True
     waiting = ToolCall.objects.filter(run_id=run_id, status=ToolCall.Status.SUSPENDED)
     children = waiting.exclude(child_run_id="").values_list("child_run_id", flat=True)
-    return any(is_under_way(child_id) for child_id in children)
+    # A delegate that has ended is about to let this run go on.
+    ended = {None, Run.Status.DONE}
+    return any(_status(child) in ended or is_under_way(child) for child in children)
+
+
+def _status(run_id: str) -> str | None:
+    return Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
 
 
 def runs_of_thread(thread_id: str) -> ThreadRuns:

@@ -14,6 +14,9 @@ from tests.live.process import ROOT, ServerProcess
 from tests.live.server import LiveServer
 from tests.processes import free_port
 
+pytestmark = pytest.mark.leg("sqlite")  # what clients make of the protocol is the same on both
+
+
 EXAMPLE = ROOT / "examples" / "chat"
 SLOW_ENDING = "or to cancel it."
 

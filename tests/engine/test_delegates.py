@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from agentserver.access.principal import ANONYMOUS
+from agentserver.core.clock import now
 from agentserver.core.errors import Conflict
 from runs import services
 from runs.models import Run, ToolCall
+from runs.selectors import is_under_way
 from tests.engine.conftest import Offer
 from tests.engine.crashes import take_away
 from tests.engine.folding import assert_fold
@@ -206,3 +208,16 @@ def test_it_joins_the_same_child_after_a_crash(family: Lab, offer: Offer) -> Non
     assert Run.objects.filter(parent=run).count() == 1
     assert "finished" in (run.final_output or "")
     assert_fold(run)
+
+
+def test_it_is_under_way_until_it_has_heard_of_its_delegates_end(engine: Lab, offer: Offer) -> None:
+    def erase(path: str) -> str:
+        return f"{path} is gone"
+
+    offer(erase, needs_approval=True)
+    asking_child(engine)
+    run = engine.ask()
+    assert not is_under_way(run.pk)
+    # Between the two commits of the child's end and of the parent's continuation.
+    Run.objects.filter(pk=child_of(run).pk).update(status="done", finished_at=now())
+    assert is_under_way(run.pk)

@@ -7,6 +7,9 @@ from tests.clients.a2a_sdk.speakers import Place, Refused, Speaker
 from tests.live.server import StartServer
 from tests.receiver import Answer, receiving
 
+pytestmark = pytest.mark.leg("sqlite")  # what clients make of the protocol is the same on both
+
+
 DONE = "TASK_STATE_COMPLETED"
 ECHO, APPROVAL, SLOW, CASES = "demo-echo", "demo-approval", "demo-slow", "demo-a2a"
 

@@ -29,6 +29,9 @@ from tests.clients.ag_ui.tape import tape
 from tests.events.run_logs import RunLog
 from tests.faces.ag_ui_streams import listed, streams
 
+pytestmark = pytest.mark.leg("postgres")  # what clients make of the protocol is the same on both
+
+
 VERSIONS = list(PACKAGES)
 ALL = pytest.mark.parametrize("version", VERSIONS)
 

@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.clients.ag_ui.conftest import Client, Json, new_thread
 from tests.clients.ag_ui.test_ag_ui_runs import plain
+
+pytestmark = pytest.mark.leg("postgres")  # what clients make of the protocol is the same on both
+
 
 Listing = Callable[[str], Json]
 

@@ -1,5 +1,7 @@
 """What the real clients make of ordinary chats: answers, tools of the server, files, history."""
 
+import pytest
+
 from tests.clients.ai_sdk.conftest import (
     Client,
     Json,
@@ -9,6 +11,9 @@ from tests.clients.ai_sdk.conftest import (
     request,
     said,
 )
+
+pytestmark = pytest.mark.leg("sqlite")  # what clients make of the protocol is the same on both
+
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 

@@ -9,6 +9,9 @@ import pytest
 from tests.clients.mcp_sdk.suite import CLIENTS, NODE
 from tests.live.server import LiveServer
 
+pytestmark = pytest.mark.leg("postgres")  # what clients make of the protocol is the same on both
+
+
 Json = dict[str, Any]
 SECONDS = 60
 WAYS = {

@@ -11,6 +11,9 @@ from mcp import Client, MCPError, types
 from tests.clients.ai_sdk.conftest import request
 from tests.live.server import LiveServer, StartServer
 
+pytestmark = pytest.mark.leg("postgres")  # what clients make of the protocol is the same on both
+
+
 T = TypeVar("T")
 Json = dict[str, Any]
 GivingUp = Callable[["asyncio.Task[Any]"], Awaitable[None]]
@@ -63,12 +66,19 @@ def run_of(server: LiveServer, result: types.CallToolResult) -> Json:
     return request(server.url, f"/v1/runs/{result.meta['agentserver/runId']}")
 
 
+def newest_runs(server: LiveServer) -> list[Json]:
+    """The list begins with the oldest, and other tests have left theirs."""
+    total = request(server.url, "/v1/runs?limit=1")["total"]
+    page = request(server.url, f"/v1/runs?limit=200&offset={max(total - 200, 0)}")
+    return list(page["items"])
+
+
 async def until_ended(server: LiveServer, agent_id: str) -> Json:
     """The only run of an agent, once it is done."""
     async with asyncio.timeout(10):
         while True:
-            listed = await asyncio.to_thread(request, server.url, "/v1/runs?limit=200")
-            found = [each for each in listed["items"] if each["agent_id"] == agent_id]
+            listed = await asyncio.to_thread(newest_runs, server)
+            found = [each for each in listed if each["agent_id"] == agent_id]
             if found and found[0]["status"] == "done":
                 return dict(found[0])
             await asyncio.sleep(0.1)
