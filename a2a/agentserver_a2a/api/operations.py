@@ -13,14 +13,13 @@ from django.conf import settings
 
 from agentserver.access.identity import unauthenticated
 from agentserver.access.principal import Principal
-from agentserver.core.errors import NotFound
 from agentserver_a2a import card, wire
 from agentserver_a2a.api.negotiation import one_tenant
 from agentserver_a2a.cancelling import cancel_task
 from agentserver_a2a.errors import ExtendedCardDisabled
 from agentserver_a2a.sending import send
 from agentserver_a2a.streams import Events, stream_of, subscribe
-from agentserver_a2a.tasks import page_of_tasks, task_for
+from agentserver_a2a.tasks import check_tenant, page_of_tasks, task_for
 from agentserver_a2a.waiting import settled
 from config import registry
 
@@ -62,12 +61,6 @@ class Stream:
 
 Outcome = Ready | Later | Stream
 Operation = Callable[[Call, Json], Outcome]
-
-
-def require_tenant(tenant: str | None) -> None:
-    """Raises `NotFound` for what is no agent."""
-    if tenant is not None and tenant not in registry.current().agents:
-        raise NotFound(f"tenant not found: {tenant}")
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -145,5 +138,5 @@ def extended_card(call: Call, members: Json) -> Outcome:
 
 def tenant_of(call: Call, named: object) -> str | None:
     tenant = one_tenant(call.tenant, named)
-    require_tenant(tenant)
+    check_tenant(tenant)
     return tenant
