@@ -121,6 +121,7 @@ class _Cache:
         self._live: Registry | None = None
         self._checked_at = 0.0
         self._rejected: int | None = None
+        self._epoch = 0
 
     def current(self) -> Registry:
         live = self._live
@@ -156,12 +157,15 @@ class _Cache:
         with self._lock:
             self._pinned.clear()
             self._live, self._checked_at, self._rejected = None, 0.0, None
+            self._epoch += 1
 
     def _first_load(self) -> Registry:
+        epoch = self._epoch
         registry = _newest_readable()
         with self._lock:
-            # A publication of this process may have come in while we were reading.
-            if self._live is None:
+            # A publication of this process may have come in while we were reading; what was read
+            # before `forget` is not kept.
+            if self._live is None and epoch == self._epoch:
                 self._set_live(registry)
             return self._live or registry
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from agentserver.core.errors import Unavailable
 from runs.events.live import LiveBatch, Subscription, channel
@@ -59,14 +59,28 @@ class Follower:
         self._spoke_at = time.monotonic()
         self._gap_before = 0
         self._blind = False
+        self._unread = False
 
     async def catch_up_fresh(self) -> Batches:
         if found := list(self._admit(await self._buffered())):
             yield found
         if self.held:
+            async with aclosing(self.read_on()) as batches:
+                async for batch in batches:
+                    yield batch
+
+    async def read_on(self) -> Batches:
+        """`catch_up` of a stream that has begun: it waits while the database is away."""
+        try:
             async with aclosing(self.catch_up()) as batches:
                 async for batch in batches:
                     yield batch
+            self._unread = False
+        except (OperationalError, InterfaceError) as error:
+            self.held = True
+            if not self._unread:
+                logger.warning("run %s is followed without its log: %s", self.run_id, error)
+            self._unread = True
 
     async def catch_up(self) -> Batches:
         """Read the log to its end, then the live buffer. Twice when the buffer shows a gap: the
@@ -98,7 +112,7 @@ class Follower:
         elif arrived is not None and self.held:
             # Whatever arrives behind a gap is read again once the gap is closed.
             await asyncio.sleep(GAP_SECONDS)
-        async with aclosing(self.catch_up()) as batches:
+        async with aclosing(self.read_on()) as batches:
             async for batch in batches:
                 yield batch
         if not self.ended and self._silence() >= self._heartbeat - _CLOCK_SLACK:

@@ -72,7 +72,7 @@ async def follow_batches(
     """
     async with channel().subscribe([run_topic(run_id)]) as subscription:
         follower = Follower(run_id, after_seq, heartbeat)
-        caught_up = follower.catch_up_fresh() if fresh else follower.catch_up()
+        caught_up = follower.catch_up_fresh() if fresh else follower.read_on()
         async with aclosing(caught_up):
             async for batch in caught_up:
                 yield batch

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from agentserver.core import asgi_handler
 from agentserver.core.asgi_handler import Handler
 from agentserver.core.sse import EventStreamResponse
 
@@ -25,7 +27,6 @@ async def endless() -> AsyncIterator[bytes]:
 
 
 def stream(request: HttpRequest) -> EventStreamResponse:
-    seen["thread"] = threading.current_thread()
     return EventStreamResponse(endless())
 
 
@@ -76,18 +77,22 @@ class Exchange:
 pytestmark = pytest.mark.urls("tests.api.test_asgi_handler")
 
 
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All views share a single thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="view") as pool:
+        monkeypatch.setattr(asgi_handler, "_threads", pool)
+        yield
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_it_answers_from_a_thread_that_requests_share() -> None:
     async def twice() -> list[bytes]:
-        names = []
-        for _ in range(2):
-            exchange = Exchange("/plain")
-            await exchange.run()
-            names.append(exchange.sent[1]["body"])
-        return names
+        exchanges = [Exchange("/plain") for _ in range(2)]
+        await asyncio.gather(*(exchange.run() for exchange in exchanges))
+        return [exchange.sent[1]["body"] for exchange in exchanges]
 
-    first, second = async_to_sync(twice)()
-    assert first.startswith(b"view")
-    assert first == second
+    assert async_to_sync(twice)() == [b"view_0"] * 2
 
 
 def test_it_closes_a_stream_whose_client_hangs_up() -> None:
@@ -103,19 +108,18 @@ def test_it_closes_a_stream_whose_client_hangs_up() -> None:
     assert seen["closed"]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_it_holds_no_thread_while_it_streams() -> None:
     async def beside() -> bytes:
-        streaming = Exchange("/stream")
+        streaming, plain_one = Exchange("/stream"), Exchange("/plain")
         running = asyncio.ensure_future(streaming.run())
         await streaming.spoke.wait()
-        plain_one = Exchange("/plain")
-        await plain_one.run()
+        await asyncio.wait_for(plain_one.run(), 5)
         streaming.gone.set()
         await running
         return plain_one.sent[1]["body"]  # type: ignore[no-any-return]
 
-    seen.clear()
-    assert async_to_sync(beside)() == seen["thread"].name.encode()
+    assert async_to_sync(beside)() == b"view_0"
 
 
 def test_it_answers_500_when_a_view_raises(caplog: pytest.LogCaptureFixture) -> None:

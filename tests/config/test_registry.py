@@ -234,6 +234,21 @@ def test_it_keeps_what_was_published_while_it_loaded(monkeypatch: pytest.MonkeyP
     assert registry.current().version > old.version
 
 
+def test_it_does_not_keep_what_it_read_before_it_forgot(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_chain()
+    registry.forget()
+    real = registry._newest_readable
+
+    def read_slowly() -> registry.Registry:
+        registry.forget()
+        return registry.EMPTY
+
+    monkeypatch.setattr(registry, "_newest_readable", read_slowly)
+    registry.current()
+    monkeypatch.setattr(registry, "_newest_readable", real)
+    assert registry.current().version == 3
+
+
 def test_it_names_what_is_missing() -> None:
     put_chain()
     live = registry.current()

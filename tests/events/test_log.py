@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from pytest_django import DjangoAssertNumQueries
 
 from agentserver.core.errors import Unavailable
@@ -345,6 +345,31 @@ def test_it_looks_at_the_log_while_the_live_buffer_is_away(
         following = asyncio.create_task(drain(log.follow(run.pk, fresh=True)))
         await sync_to_async(commit)(run, records, done=True)
         assert await following == records
+
+    async_to_sync(scenario)()
+
+
+def test_it_waits_for_a_database_that_is_away(
+    live: LiveChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "GAP_SECONDS", 0.02)
+    run, records = make_run(), whole_run(12)
+    commit(run, records[:2])
+    real, refusals = follower.read_page, iter([OperationalError("gone"), InterfaceError("closed")])
+
+    def refuse_twice(run_id: str, after_seq: int) -> follower.Page:
+        for error in refusals:
+            raise error
+        return real(run_id, after_seq)
+
+    monkeypatch.setattr(follower, "read_page", refuse_twice)
+
+    async def scenario() -> None:
+        stream = log.follow(run.pk)
+        await take(stream, 2)
+        live.publish(run.pk, run.thread_id, records[5:])
+        await sync_to_async(commit)(run, records[2:], done=True)
+        assert await drain(stream) == records[2:]
 
     async_to_sync(scenario)()
 
