@@ -18,6 +18,7 @@ MAX_DEPTH = 64
 _API_KEY = pointer(("api_key",))
 _TOKEN_PATH = ("endpoint", "auth", "token")
 _TOKEN = pointer(_TOKEN_PATH)
+_CLIENT_SECRET = pointer(("auth", "client_secret"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def normalise(namespace: Namespace, body: Mapping[str, Any], *, stored: Secrets)
         _check_address("endpoint.base_url", full["endpoint"]["base_url"])
     if namespace.name == MCP_SERVERS and full["transport"] != "stdio":
         _check_address("url", full["url"])
+        if full["auth"]:
+            _check_address("auth.issuer", full["auth"]["issuer"])
     _keep_left_out(namespace, body, full, stored)
     namespace.secret.keep_redacted(full, stored)
     public, secrets = namespace.secret.split(full)
@@ -105,13 +108,23 @@ def outward(
     if namespace.name == PROVIDERS and _API_KEY in secret_names:
         shown["has_api_key"] = True
     if namespace.name == MCP_SERVERS:
-        if keys := names_below(secret_names, ("env",)):
-            shown |= {"has_env": True, "env_keys": keys}
-        if keys := names_below(secret_names, ("headers",)):
-            shown |= {"has_headers": True, "header_keys": keys}
+        shown |= _mcp_flags(shown, secret_names)
     if namespace.name == AGENTS and shown.get("endpoint"):
         shown["endpoint"] = _endpoint_outward(shown["endpoint"], secret_names)
     return shown
+
+
+def _mcp_flags(shown: dict[str, Any], secret_names: list[str]) -> dict[str, Any]:
+    flags: dict[str, Any] = {}
+    if keys := names_below(secret_names, ("env",)):
+        flags |= {"has_env": True, "env_keys": keys}
+    if keys := names_below(secret_names, ("headers",)):
+        flags |= {"has_headers": True, "header_keys": keys}
+    if shown.get("auth"):
+        flags["auth"] = {name: value for name, value in shown["auth"].items() if value is not None}
+        if _CLIENT_SECRET in secret_names:
+            flags["auth"]["has_client_secret"] = True
+    return flags
 
 
 def _endpoint_outward(endpoint: dict[str, Any], secret_names: list[str]) -> dict[str, Any]:
@@ -138,6 +151,8 @@ def _keep_left_out(
         for member in {"env", "headers"} - body.keys():
             names = names_below(list(stored), (member,))
             full[member] = {name: stored[pointer((member, name))] for name in names}
+        if full["auth"] and "client_secret" not in body["auth"]:
+            full["auth"]["client_secret"] = stored.get(_CLIENT_SECRET)
     elif namespace.name == AGENTS and full["endpoint"] and not _sends_token(body["endpoint"]):
         full["endpoint"]["auth"] = {"type": "bearer", "token": stored.get(_TOKEN)}
 

@@ -59,7 +59,11 @@ NAMESPACES: Final = {
         Namespace(
             MCP_SERVERS,
             McpServerSpec,
-            SecretMembers(maps=(("env",), ("headers",)), free_form=(("config",),)),
+            SecretMembers(
+                named=(("auth", "client_secret"),),
+                maps=(("env",), ("headers",)),
+                free_form=(("config",),),
+            ),
         ),
     )
 }

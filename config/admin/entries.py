@@ -257,6 +257,6 @@ class ProviderAdmin(EntryAdmin):
 @admin.register(McpServer)
 class McpServerAdmin(EntryAdmin):
     namespace = MCP_SERVERS
-    basics = ("id", "transport", "command", "args", "url", "env", "headers")
+    basics = ("id", "transport", "command", "args", "url", "env", "headers", "auth")
     shown = (("transport", "Transport"), ("command", "Command"), ("url", "URL"))
     empty_text = "An MCP server offers tools to agents; it runs here or answers at a URL."

@@ -10,6 +10,7 @@ from config.specs.base import (
     DocumentId,
     Globs,
     LenientSpec,
+    NonBlank,
     OptionalText,
     Seconds,
     refuse,
@@ -59,6 +60,11 @@ def _check_env(env: dict[str, str]) -> dict[str, str]:
     return env
 
 
+# How the secret travels (RFC 6749, section 2.3.1).
+SecretMethod = Literal["client_secret_basic", "client_secret_post"]
+_BASIC: Final = "client_secret_basic"
+
+
 class RestartPolicy(LenientSpec):
     """``max_attempts`` null is unlimited; delays grow by the multiplier up to ``max_delay_ms``."""
 
@@ -81,8 +87,29 @@ class ToolPolicy(LenientSpec):
     require_approval: bool | Globs = False
 
 
+class ClientCredentials(LenientSpec):
+    """OAuth 2.1 for programs (RFC 6749, section 4.4). ``client_secret`` is write-only: stored
+    encrypted, kept when a write leaves it out.
+
+    ``issuer``: exactly as the authorization server names itself in its metadata (RFC 8414); the
+    secret is sent to no other. ``scope``: names with spaces between them.
+    """
+
+    type: Literal["client_credentials"] = "client_credentials"
+    issuer: NonBlank
+    client_id: NonBlank
+    client_secret: str | None = Field(
+        default=None, repr=False, json_schema_extra={"writeOnly": True}
+    )
+    token_endpoint_auth_method: SecretMethod = _BASIC
+    scope: OptionalText = None
+
+
 class McpServerSpec(LenientSpec):
-    """``config`` is forwarded at initialisation; ``env`` and ``headers`` are write-only."""
+    """``config`` is forwarded at initialisation; ``env`` and ``headers`` are write-only.
+
+    A token that ``auth`` obtains wins over a header ``Authorization``.
+    """
 
     id: Annotated[DocumentId, AfterValidator(_id_has_a_word)]
     transport: Literal["stdio", "http", "sse"]
@@ -97,6 +124,7 @@ class McpServerSpec(LenientSpec):
     headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(
         default_factory=dict, repr=False, json_schema_extra={"writeOnly": True}
     )
+    auth: ClientCredentials | None = None
     tools: ToolPolicy = Field(default_factory=ToolPolicy)
     restart_policy: RestartPolicy = Field(default_factory=RestartPolicy)
 
@@ -106,4 +134,6 @@ class McpServerSpec(LenientSpec):
             raise refuse("stdio mcp server requires a non-empty command")
         if self.transport != "stdio" and not self.url:
             raise refuse(f"{self.transport} mcp server requires a non-empty url")
+        if self.transport == "stdio" and self.auth:
+            raise refuse("auth is for mcp servers with a url")
         return self

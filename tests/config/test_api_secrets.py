@@ -15,10 +15,16 @@ pytestmark = pytest.mark.django_db
 SECRET = "sk-do-not-show-me"
 OPENAI = "/v1/config/providers/openai"
 HEADERS = {"headers": {"Authorization": f"Bearer {SECRET}", "X-Team": "blue"}}
+CREDENTIALS = {
+    "issuer": "https://login.example",
+    "client_id": "me",
+    "client_secret": SECRET,
+}
 ENDPOINT = {"base_url": "https://remote.example", "auth": {"type": "bearer", "token": SECRET}}
 DOCUMENTS = [
     ("providers", {**PROVIDER, "api_key": SECRET, "adapter_options": HEADERS}),
     ("mcp-servers", {**MCP, "env": {"NAME": SECRET}, "config": {"deep": [{"apiKey": SECRET}]}}),
+    ("mcp-servers", {**MCP, "auth": CREDENTIALS}),
     ("agents", {**AGENT, "endpoint": ENDPOINT}),
 ]
 
@@ -132,6 +138,16 @@ def test_it_patches_around_the_token_of_an_endpoint(api: ConfigClient) -> None:
     found = api.patch(path, {"endpoint": {"auth": {"token": None}}}).json()
     assert "auth" not in found["endpoint"]
     assert secrets_of("agents", "assistant") == {}
+
+
+def test_it_patches_around_the_secret_of_an_oauth_client(api: ConfigClient) -> None:
+    path = "/v1/config/mcp-servers/tools"
+    api.put(path, {**MCP, "auth": CREDENTIALS})
+    found = api.patch(path, {"auth": {"scope": "a b"}}).json()["auth"]
+    assert (found["scope"], found["has_client_secret"]) == ("a b", True)
+    assert secrets_of("mcp-servers", "tools") == {"/auth/client_secret": SECRET}
+    assert "auth" not in api.patch(path, {"auth": None}).json()
+    assert secrets_of("mcp-servers", "tools") == {}
 
 
 def test_it_restores_a_secret_with_its_document(api: ConfigClient) -> None:

@@ -135,6 +135,42 @@ def test_it_refuses_a_null_environment() -> None:
         put("mcp-servers", {**MCP, "env": None})
 
 
+CREDENTIALS = {"issuer": "https://login.example", "client_id": "me"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "kept"),
+    [
+        ({}, SECRET),
+        ({"has_client_secret": True}, SECRET),
+        ({"client_secret": "[redacted]"}, SECRET),
+        ({"client_secret": "new"}, "new"),
+        ({"client_secret": ""}, None),
+        ({"client_secret": None}, None),
+    ],
+)
+def test_it_keeps_or_replaces_the_secret_of_an_oauth_client(
+    auth: dict[str, Any], kept: str | None
+) -> None:
+    put("mcp-servers", {**MCP, "auth": {**CREDENTIALS, "client_secret": SECRET}})
+    put("mcp-servers", {**MCP, "auth": {**CREDENTIALS, **auth}})
+    published_auth = published().mcp_server_with_secrets("tools").auth
+    assert published_auth
+    assert published_auth.client_secret == kept
+
+
+def test_it_refuses_an_oauth_client_for_a_process() -> None:
+    document = {"id": "tools", "transport": "stdio", "command": "x", "auth": CREDENTIALS}
+    with pytest.raises(BadRequest, match="auth is for mcp servers with a url"):
+        put("mcp-servers", document)
+
+
+def test_it_refuses_an_issuer_out_of_reach() -> None:
+    auth = {**CREDENTIALS, "issuer": "http://127.0.0.1"}
+    with pytest.raises(BadRequest, match=r"^invalid payload: auth\.issuer: "):
+        put("mcp-servers", {**MCP, "auth": auth})
+
+
 def test_it_shows_that_an_endpoint_has_a_token() -> None:
     put("agents", {**AGENT, "endpoint": {**REMOTE, "bearer_token": SECRET}})
     auth = shown("agents", "assistant")["endpoint"]["auth"]

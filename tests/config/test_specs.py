@@ -69,6 +69,7 @@ def test_it_fills_in_an_mcp_servers_defaults() -> None:
         "timeout_secs": 30,
         "env": {},
         "headers": {},
+        "auth": None,
         "tools": {"allow": None, "deny": [], "require_approval": False},
         "restart_policy": {
             "enabled": False,

@@ -69,10 +69,10 @@ class Servers:
         self._processes.append(process)
         return process
 
-    def modern(self, port: int) -> "subprocess.Popen[bytes]":
-        """The server of the newest revision, over HTTP."""
-        folder = {"MODERN_FOLDER": str(self.folder)}
-        return self.serve(sys.executable, str(SERVERS / "modern.py"), str(port), env=folder)
+    def modern(self, port: int, issuer: str = "") -> "subprocess.Popen[bytes]":
+        """The server of the newest revision, over HTTP; with an issuer it wants tokens."""
+        env = {"MODERN_FOLDER": str(self.folder), "MODERN_ISSUER": issuer}
+        return self.serve(sys.executable, str(SERVERS / "modern.py"), str(port), env=env)
 
     def plain_http(self, port: int) -> "subprocess.Popen[bytes]":
         """The plain server over HTTP; it answers when this returns."""

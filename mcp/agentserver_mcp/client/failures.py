@@ -40,7 +40,7 @@ def redacted(text: str, spec: McpServerSpec) -> str:
 
 
 def without_secrets(text: str, spec: McpServerSpec) -> str:
-    """`text` without values of the environment, of headers, or of secret settings of the server."""
+    """`text` without the secrets of the server: environment, headers, client, settings."""
     for secret in sorted(_secrets(spec), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return text
@@ -48,6 +48,8 @@ def without_secrets(text: str, spec: McpServerSpec) -> str:
 
 def _secrets(spec: McpServerSpec) -> set[str]:
     known = [*spec.env.values(), *spec.headers.values(), *_texts(spec.config)]
+    if spec.auth and spec.auth.client_secret:
+        known.append(spec.auth.client_secret)
     # "Bearer abc": the word behind the scheme is the secret.
     parts = [part for value in spec.headers.values() for part in value.split()[1:]]
     return {value for value in (*known, *parts) if len(value) >= _SHORTEST_SECRET}

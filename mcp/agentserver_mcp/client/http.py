@@ -4,6 +4,7 @@ import httpx2
 
 from agentserver.core.egress import EgressRefused
 from agentserver.core.egress.client2 import GuardedTransport
+from agentserver_mcp.client import oauth
 from agentserver_mcp.client.call import current_call
 from config.specs import McpServerSpec
 
@@ -16,7 +17,7 @@ _NO_SUCH_SESSION = 404
 class NotingTransport(GuardedTransport):
     """Marks the call whose request did not get through, or met a server that forgot the session.
 
-    `last_failure` is the status of the last answer that was an error, 0 before the first.
+    `last_failure` is the status of the last answer where that was an error, else 0.
     """
 
     last_failure = 0
@@ -29,8 +30,8 @@ class NotingTransport(GuardedTransport):
             if call is not None and request.method == "POST":
                 call.refused = True
             raise
-        if response.status_code >= 400 and request.method == "POST":
-            self.last_failure = response.status_code
+        if request.method == "POST":
+            self.last_failure = response.status_code if response.status_code >= 400 else 0
             if call is not None and response.status_code == _NO_SUCH_SESSION:
                 call.refused = True
         return response
@@ -39,6 +40,7 @@ class NotingTransport(GuardedTransport):
 def client_for(spec: McpServerSpec, transport: NotingTransport) -> httpx2.AsyncClient:
     """Reading has no limit of its own: each request has one, and streams stay open."""
     return httpx2.AsyncClient(
+        auth=oauth.auth_for(spec),
         transport=transport,
         timeout=httpx2.Timeout(float(spec.timeout_secs), read=None),
         headers=spec.headers,

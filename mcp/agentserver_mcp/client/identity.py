@@ -27,4 +27,5 @@ def connection_of(spec: McpServerSpec) -> list[Any]:
     return [
         *(spec.transport, spec.command, spec.args, spec.url),
         *(spec.env, spec.headers, spec.config, spec.timeout_secs),
+        spec.auth.model_dump(mode="json") if spec.auth else None,
     ]

@@ -1,6 +1,7 @@
 """An MCP server of the newest revision, over HTTP: ``python modern.py <port>``.
 
-Loaded by path into a process of its own, so it knows nothing of the project.
+With ``MODERN_ISSUER`` it lets in only who shows the token in the file ``token`` of its folder,
+and answers with plain JSON. Loaded by path into a process of its own, so it knows nothing of ours.
 """
 
 import os
@@ -10,12 +11,39 @@ from typing import Annotated
 
 import anyio
 from mcp.server import MCPServer
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, Elicit, Resolve
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel
 
-server = MCPServer("modern")
 FOLDER = Path(os.environ.get("MODERN_FOLDER", "."))
+ISSUER = os.environ.get("MODERN_ISSUER", "")
+PORT = int(sys.argv[1])
+
+
+class Verifier:
+    async def verify_token(self, token: str) -> AccessToken | None:
+        if token != (FOLDER / "token").read_text():
+            return None
+        return AccessToken(token=token, client_id="anyone", scopes=["tools"])
+
+
+def made() -> MCPServer:
+    if not ISSUER:
+        return MCPServer("modern")
+    auth = AuthSettings.model_validate(
+        {
+            "issuer_url": ISSUER,
+            "resource_server_url": f"http://127.0.0.1:{PORT}/mcp",
+            "required_scopes": ["tools"],
+            "validate_token_resource": False,
+        }
+    )
+    return MCPServer("modern", auth=auth, token_verifier=Verifier())
+
+
+server = made()
 
 
 class Choice(BaseModel):
@@ -70,4 +98,4 @@ def note() -> str:
 
 
 if __name__ == "__main__":
-    server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))
+    server.run("streamable-http", host="127.0.0.1", port=PORT, json_response=bool(ISSUER))
