@@ -27,19 +27,21 @@ class Stderr:
         self.writer.close()
 
     def close(self) -> None:
-        if self._reader >= 0:
-            self._read()
+        self._read()
         if self._reader >= 0:
             self._end()
         self.writer.close()
 
     def last_words(self) -> str:
         """The end of what the child wrote, on one line; "" when it wrote nothing."""
+        self._read()
         lines = self._tail.decode(errors="replace").split("\n")
         text = " ".join(line.strip() for line in lines if line.strip())
         return text[-SHOWN_CHARACTERS:]
 
     def _read(self) -> None:
+        if self._reader < 0:
+            return
         with suppress(BlockingIOError):
             while chunk := os.read(self._reader, KEPT_BYTES):
                 self._tail = (self._tail + chunk)[-KEPT_BYTES:]
