@@ -5,7 +5,10 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
 from agentserver.access.principal import ANONYMOUS
+from agentserver_mcp.client import pool
 from runs import services
 from runs.events.types import ToolCallProgress
 from runs.models import ToolCall
@@ -16,6 +19,7 @@ from tests.faces.mcp_client_lab import (
     is_alive,
     offered,
     pid_in,
+    state_of,
     until,
 )
 
@@ -229,6 +233,19 @@ def test_it_says_why_a_server_cannot_be_started_without_its_secrets(servers: Ser
     row = in_state("failed")
     assert row.last_error.endswith("bad key [redacted]")
     assert row.reconnecting
+
+
+def test_it_ends_a_process_that_nobody_uses_and_keeps_its_tools(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.ready()
+    unused = pid_in(servers.folder)
+    monkeypatch.setitem(pool.IDLE_SECONDS, "stdio", 0.1)
+    until(lambda: not is_alive(unused))
+    monkeypatch.setitem(pool.IDLE_SECONDS, "stdio", 300.0)
+    assert state_of().state == "connected"
+    assert servers.call("mcp__plain__echo", message="!").result["message"] == "echo: !"
+    assert pid_in(servers.folder) != unused
 
 
 def test_it_harms_no_other_server_or_run_with_a_dead_one(servers: Servers) -> None:
