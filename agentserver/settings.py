@@ -147,7 +147,7 @@ def _postgres(url: str) -> dict[str, Any]:
     if "postgresql" not in database["ENGINE"]:
         raise ImproperlyConfigured("DATABASE_URL must be a postgres:// address, or unset")
     # A pooled connection that died with a failover is noticed when it is taken, not by a request.
-    database["CONN_HEALTH_CHECKS"] = True
+    database["ENGINE"] = "agentserver.core.postgresql"
     database["OPTIONS"] = {
         **database.get("OPTIONS", {}),
         "pool": {

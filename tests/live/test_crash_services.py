@@ -108,7 +108,7 @@ def _end_sessions(rough: Rough) -> None:
 
 
 def _wait_until_steady(rough: Rough) -> list[int]:
-    """Calls until ten in a row succeed: each dead connection of a pool fails one."""
+    """Calls until ten in a row succeed; the one whose transaction was ended may fail."""
     statuses: list[int] = []
 
     def call() -> list[int]:

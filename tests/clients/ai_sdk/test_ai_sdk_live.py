@@ -72,14 +72,15 @@ def test_it_has_nothing_to_resume_when_nothing_is_written(client: Client) -> Non
 
 
 @pytest.mark.parametrize("verb", ["cancel", "interrupt"])
-def test_it_stops_within_a_second(client: Client, verb: str) -> None:
+def test_it_stops_at_once(client: Client, verb: str) -> None:
     chat = new_chat()
     stop: Json = {"deltas": 4, "post": f"/v1/ai-sdk/threads/{chat}/{verb}"}
     step = client.play("slow", {**SLOW, "when": stop}, chat=chat).last
     assert step["answer"]["status"] == 202
     assert step["answer"]["body"]["status"] == f"{verb}_requested"
     assert step["answer"]["body"]["thread_id"] == chat
-    assert step["tookMs"] < 1000
+    # A fraction of this on an idle machine; undisturbed the answer takes more than four seconds.
+    assert step["tookMs"] < 3000
     assert kinds(step)[-2:] == ["abort", "[DONE]"]
     assert step["status"] == "ready"
     assert 0 < len(said(step)[-1][1]) < len(slow_text(client))
