@@ -1,7 +1,7 @@
 """What a submission does about runs that are under way, and what each run gets to read."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,7 +43,7 @@ SLOW: Script = [
 
 
 @pytest.fixture
-def held(engine: Lab, offer: Offer) -> Held:
+def held(engine: Lab, offer: Offer) -> Iterator[Held]:
     """The agent ``a`` waits in a tool when it is told to hold, and echoes everything else."""
     made = Held()
 
@@ -53,7 +53,8 @@ def held(engine: Lab, offer: Offer) -> Held:
 
     offer(wait)
     engine.agent(HOLDING)
-    return made
+    yield made
+    made.release()
 
 
 def holding(lab: Lab, held: Held) -> Run:
