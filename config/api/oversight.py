@@ -77,14 +77,16 @@ class AuditLog(ConfigView):
 
 
 class DiagnosticsView(ConfigView):
-    @operation("Diagnose the configuration", scope="config", answers={200: DiagnosticsBody})
+    @operation(
+        "Diagnose the configuration", scope="config", answers={200: DiagnosticsBody}, errors=(400,)
+    )
     def get(self, request: Request) -> HttpResponse:
         """Which documents resolve, and what in them has no effect."""
         return json_answer(diagnose())
 
 
 class CapabilitiesView(ConfigView):
-    @operation("Get the capabilities", answers={200: CapabilitiesBody})
+    @operation("Get the capabilities", answers={200: CapabilitiesBody}, errors=(400,))
     def get(self, request: Request) -> HttpResponse:
         """From the configuration that new runs use. A write through this process shows in the very
         next answer, one through another process within two seconds."""

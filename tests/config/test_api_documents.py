@@ -6,7 +6,7 @@ import pytest
 
 from config.models import Entry, EntryRevision, Snapshot
 from tests.config.conftest import ConfigClient
-from tests.config.samples import AGENT, MODEL, PROVIDER, put_chain
+from tests.config.samples import AGENT, MCP, MODEL, PROVIDER, put_chain
 
 pytestmark = pytest.mark.django_db
 
@@ -244,6 +244,12 @@ def test_it_answers_malformed_json_and_other_types_like_every_route(api: ConfigC
     text = api.client.post("/v1/config/agents", "x", content_type="text/plain")
     assert text.status_code == 415
     assert api.delete("/v1/config/agents").status_code == 405
+
+
+@pytest.mark.parametrize("word", ["servers", "v0", "agentserver"])
+def test_it_reserves_the_words_of_addresses_for_mcp_servers(api: ConfigClient, word: str) -> None:
+    answer = api.put(f"/v1/config/mcp-servers/{word}", {**MCP, "id": word})
+    assert error_of(answer) == (400, f"invalid payload: the id '{word}' is reserved")
 
 
 @pytest.mark.parametrize("word", ["$schema", "meta", "validate", "diagnostics"])

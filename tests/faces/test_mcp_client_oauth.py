@@ -1,16 +1,22 @@
 """Servers behind OAuth: tokens by client credentials (RFC 6749, section 4.4)."""
 
 import base64
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Any, cast
+from urllib.parse import parse_qs, quote
 
+import httpx2
 import orjson
 import pytest
+from asgiref.sync import async_to_sync
 
 from agentserver.access.principal import ANONYMOUS
+from agentserver_mcp.client.oauth import auth_for
 from agentserver_mcp.models import ServerCatalog
+from config.specs import McpServerSpec
 from runs import services
 from tests.faces.mcp_client_lab import Servers, connected, http, in_state, put_server, until
 from tests.processes import free_port
@@ -29,6 +35,7 @@ class Issuer:
         self.url = web.url
         self.claims = web.url
         self._token = folder / "token"
+        self.gives = self.give
         self.withdraw()
         web.answer = self._answer
 
@@ -44,7 +51,7 @@ class Issuer:
 
     def _answer(self, request: Received) -> Answer:
         if request.path == "/token":
-            return self._give(request)
+            return self.gives(request)
         if request.path != METADATA:
             return Answer(404)
         return json(
@@ -54,7 +61,7 @@ class Issuer:
             response_types_supported=["code"],
         )
 
-    def _give(self, request: Received) -> Answer:
+    def give(self, request: Received) -> Answer:
         if not _shows_secret(request):
             said = f"not the secret: {request.body.decode()} {request.headers}"
             return json(401, error="invalid_client", error_description=said)
@@ -89,10 +96,10 @@ def port(servers: Servers, issuer: Issuer) -> int:
     return port
 
 
-def put(issuer: Issuer, port: int, **auth: Any) -> None:
+def put(issuer: Issuer, port: int, *, seconds: int = 30, **auth: Any) -> None:
     members = {"issuer": issuer.url, "client_id": CLIENT, "client_secret": SECRET, **auth}
     policy = {"enabled": True, "delay_ms": 100, "max_attempts": 100}
-    put_server(http("web", port, auth=members, restart_policy=policy))
+    put_server(http("web", port, auth=members, restart_policy=policy, timeout_secs=seconds))
 
 
 def failure(words: str) -> ServerCatalog:
@@ -121,6 +128,12 @@ def test_it_sends_the_secret_in_the_form_when_told_to(
     assert issuer.asked[0]["client_secret"] == SECRET
 
 
+def test_it_asks_for_the_scope_of_its_document(servers: Servers, issuer: Issuer, port: int) -> None:
+    put(issuer, port, scope="mine yours")
+    connected("web")
+    assert issuer.asked[0]["scope"] == "mine yours"
+
+
 def test_it_gets_one_new_token_when_the_old_one_is_refused(
     servers: Servers, issuer: Issuer, port: int
 ) -> None:
@@ -145,6 +158,50 @@ def test_it_keeps_no_call_back_while_another_waits(
     servers.lab.end(slow)
 
 
+def test_it_harms_no_other_call_when_it_gets_no_token(
+    servers: Servers, issuer: Issuer, port: int
+) -> None:
+    put(issuer, port)
+    connected("web")
+    slow = servers.start("mcp__web__slow", seconds=2)
+    until((servers.folder / "slow").exists)
+    issuer.gives = lambda request: json(503)
+    issuer.withdraw()
+    refused = servers.call("mcp__web__echo", message="x", agent_id="b").result["error"]
+    assert refused == (
+        "the MCP server 'web' cannot be reached: HTTP 401, no token: the issuer refused (HTTP 503)"
+    )
+    assert servers.end(slow).result["message"] == "done"
+
+
+def test_it_waits_no_longer_for_a_token_than_for_anything_else(
+    servers: Servers, issuer: Issuer, port: int
+) -> None:
+    put(issuer, port, seconds=1)
+    connected("web")
+    gate = threading.Event()
+    issuer.gives = lambda request: (gate.wait(20), issuer.give(request))[1]
+    issuer.withdraw()
+    try:
+        call = servers.call("mcp__web__echo", message="x")
+        assert "HTTP 401, no token" in call.result["error"]
+    finally:
+        gate.set()
+    issuer.gives = issuer.give
+    assert servers.call("mcp__web__echo", message="y").result["message"] == "echo: y"
+
+
+def test_it_says_that_the_server_refuses_a_new_token_too(
+    servers: Servers, issuer: Issuer, port: int
+) -> None:
+    put(issuer, port)
+    connected("web")
+    issuer.gives = lambda request: json(access_token="useless", token_type="Bearer")
+    issuer.withdraw()
+    assert "HTTP 401" in servers.call("mcp__web__echo", message="x").result["error"]
+    failure("HTTP 401")
+
+
 def test_it_tells_nobody_the_secret_but_the_issuer_it_is_meant_for(
     servers: Servers, issuer: Issuer, port: int
 ) -> None:
@@ -154,14 +211,55 @@ def test_it_tells_nobody_the_secret_but_the_issuer_it_is_meant_for(
     assert issuer.asked == []
 
 
+@pytest.mark.parametrize("method", ["client_secret_post", "client_secret_basic"])
 def test_it_says_what_the_issuer_refused_and_keeps_the_secret_to_itself(
-    servers: Servers, issuer: Issuer, port: int, caplog: pytest.LogCaptureFixture
+    servers: Servers,
+    issuer: Issuer,
+    port: int,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
 ) -> None:
-    wrong = "not-the-right-one"
-    put(issuer, port, client_secret=wrong, token_endpoint_auth_method="client_secret_post")
-    row = failure("invalid_client")
+    wrong = "not/the+right="
+    put(issuer, port, client_secret=wrong, token_endpoint_auth_method=method)
+    row = failure("no token: the issuer refused (HTTP 401 invalid_client)")
     everything = str([row.last_error, list(ServerCatalog.objects.values()), caplog.text])
-    assert wrong not in everything
+    encoded = base64.b64encode(f"{CLIENT}:{quote(wrong, safe='')}".encode()).decode()
+    assert not [each for each in (wrong, quote(wrong, safe=""), encoded) if each in everything]
+
+
+def test_it_repeats_nothing_of_an_answer_that_holds_no_token(
+    servers: Servers, issuer: Issuer, port: int
+) -> None:
+    issuer.gives = lambda request: json(data={"access_token": SECRET})
+    put(issuer, port)
+    assert SECRET not in failure("the issuer's answer holds none").last_error
+
+
+async def _refused(auth: httpx2.Auth, request: httpx2.Request) -> httpx2.Response:
+    """What the server answers in the end; the token has run out while it said no."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        provider.context.token_expiry_time = time.time() - 1
+        return httpx2.Response(401)
+
+    provider = cast("Any", auth)._provider
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer), auth=auth) as client:
+        return await client.send(request)
+
+
+def test_it_replaces_a_token_that_runs_out_on_the_way(issuer: Issuer, settings: Any) -> None:
+    settings.AGENTSERVER_EGRESS_ALLOW = ["127.0.0.1"]
+    auth = {"issuer": issuer.url, "client_id": CLIENT, "client_secret": SECRET}
+    spec = McpServerSpec.model_validate(
+        {"id": "web", "transport": "http", "url": f"{issuer.url}/mcp", "auth": auth}
+    )
+    problems: list[str] = []
+    tokens = auth_for(spec, problems.append)
+    assert tokens
+    for count in (1, 2):
+        request = httpx2.Request("POST", f"{issuer.url}/mcp")
+        assert async_to_sync(_refused)(tokens, request).status_code == 401
+        assert (len(issuer.asked), set(problems)) == (count, {"no token yet"})
 
 
 def test_it_says_that_the_secret_is_missing(servers: Servers, issuer: Issuer) -> None:

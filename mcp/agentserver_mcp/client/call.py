@@ -15,13 +15,15 @@ ATTRIBUTION = "agentserver/attribution"
 class Call:
     """Lives on the engine's loop. `context` None: nobody watches and nobody can be asked.
 
-    `refused` is set once the server has surely not accepted the request. `asked` completes when
+    `refused` is set once the server has surely not accepted the request, `denied` says why it did
+    not let us in. `asked` completes when
     the server put a question to a person, which ends the call for now.
     """
 
     def __init__(self, context: ToolContext | None) -> None:
         self.context = context
         self.refused = False
+        self.denied = ""
         self.asked: asyncio.Future[SuspendCall] = asyncio.get_running_loop().create_future()
         self.over = asyncio.Event()
         self._reported_at = 0.0

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from mcp import Client, MCPError
 from mcp_types import (
@@ -29,6 +29,8 @@ from config.specs import McpServerSpec
 from runs.tools.context import ToolContext
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # After this a request that was given up is left to the connection.
 ABANDON_SECONDS = 2.0
@@ -175,6 +177,20 @@ class Connection:
     def _only_call(self) -> Call | None:
         return next(iter(self._calls)) if len(self._calls) == 1 else None
 
+    async def ask(self, work: Callable[[Client], Awaitable[T]]) -> T:
+        """Requests that belong to no call of a tool. Raises what they raise, `ConnectFailed` where
+        the server did not let us in."""
+        client, call = await self.client(), Call(None)
+        token = current_call.set(call)
+        try:
+            return await work(client)
+        except MCPError:
+            if call.denied:
+                raise ConnectFailed(call.denied) from None
+            raise
+        finally:
+            current_call.reset(token)
+
     # --- calls --------------------------------------------------------------------------------
 
     async def call_tool(
@@ -199,6 +215,8 @@ class Connection:
         try:
             return await self._asked_or_answered(client, call, name, arguments)
         except MCPError as error:
+            if call.denied:
+                raise ConnectFailed(call.denied) from None
             if call.refused or error.error.code == CONNECTION_CLOSED:
                 self.leave()
                 raise ConnectionLost(error.error.message, refused=call.refused) from None

@@ -4,6 +4,7 @@ what they offer, so that runs, capabilities and the admin only read the database
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 
 from django.db import DatabaseError
 
@@ -131,10 +132,10 @@ class Discovery:
         self.pool.revived.discard(spec.id)
         try:
             async with asyncio.timeout(2 * spec.timeout_secs):
-                found = await read_inventory(await connection.client(), spec.id)
+                found = await connection.ask(partial(read_inventory, server_id=spec.id))
         except Exception:
             # Whatever is wrong with it: the next attempt had better begin with a new session.
-            self.pool.drop(spec.id)
+            self.pool.retire(spec.id)
             raise
         return found, is_new
 

@@ -5,22 +5,23 @@ import httpx2
 from agentserver.core.egress import EgressRefused
 from agentserver.core.egress.client2 import GuardedTransport
 from agentserver_mcp.client import oauth
-from agentserver_mcp.client.call import current_call
+from agentserver_mcp.client.call import Call, current_call
 from config.specs import McpServerSpec
 
 # Of one answer; a stream that stays open for notifications counts as one.
 MAX_BYTES = 64 * 1024 * 1024
 _NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, EgressRefused)
 _NO_SUCH_SESSION = 404
+_UNAUTHORIZED = 401
 
 
 class NotingTransport(GuardedTransport):
-    """Marks the call whose request did not get through, or met a server that forgot the session.
-
-    `last_failure` is the status of the last answer where that was an error, else 0.
+    """Marks the call whose request did not get through, met a server that forgot the session, or
+    was denied. `last_failure` is what the last answer was, where that was an error.
     """
 
-    last_failure = 0
+    last_failure = ""
+    _status = 200
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         call = current_call.get()
@@ -31,16 +32,28 @@ class NotingTransport(GuardedTransport):
                 call.refused = True
             raise
         if request.method == "POST":
-            self.last_failure = response.status_code if response.status_code >= 400 else 0
-            if call is not None and response.status_code == _NO_SUCH_SESSION:
-                call.refused = True
+            self._note(response.status_code, call)
         return response
+
+    def _note(self, status: int, call: Call | None) -> None:
+        self._status = status
+        self.last_failure = f"HTTP {status}" if status >= 400 else ""
+        if call is not None:
+            call.refused = call.refused or status == _NO_SUCH_SESSION
+            call.denied = self.last_failure if status == _UNAUTHORIZED else ""
+
+    def explain_denial(self, reason: str) -> None:
+        """Why there was no token for the request whose answer came last."""
+        self.last_failure = f"HTTP {self._status}, {reason}"
+        call = current_call.get()
+        if call is not None:
+            call.denied = self.last_failure
 
 
 def client_for(spec: McpServerSpec, transport: NotingTransport) -> httpx2.AsyncClient:
     """Reading has no limit of its own: each request has one, and streams stay open."""
     return httpx2.AsyncClient(
-        auth=oauth.auth_for(spec),
+        auth=oauth.auth_for(spec, transport.explain_denial),
         transport=transport,
         timeout=httpx2.Timeout(float(spec.timeout_secs), read=None),
         headers=spec.headers,

@@ -77,7 +77,7 @@ class _Notes:
 
     def explain(self, error: Exception, spec: McpServerSpec) -> str:
         if self.http is not None and self.http.last_failure:
-            return described(error, spec, note=f"HTTP {self.http.last_failure}")
+            return described(error, spec, note=self.http.last_failure)
         words = self.stderr.last_words() if self.stderr else ""
         if self.stderr and isinstance(error, MCPError) and error.error.code == CONNECTION_CLOSED:
             return redacted(f"its process ended: {words or 'it did not say why'}", spec)

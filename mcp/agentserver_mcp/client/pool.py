@@ -59,7 +59,7 @@ class Pool:
         module = await loaded("agentserver_mcp.client.connection")
         found = self._live.get(spec.id)
         if found is None or found.ended or connection_of(found.spec) != connection_of(spec):
-            self._retire(spec.id)
+            self.retire(spec.id)
             found = self._live[spec.id] = self._made(module.Connection, spec)
         found.used_at = monotonic()
         try:
@@ -88,7 +88,7 @@ class Pool:
         self.changed.add(server_id)
         self.woken.set()
 
-    def _retire(self, server_id: str) -> None:
+    def retire(self, server_id: str) -> None:
         """New calls get another connection; those under way keep this one to their end."""
         gone = self._live.pop(server_id, None)
         if gone is not None:
@@ -96,7 +96,7 @@ class Pool:
 
     def drop(self, server_id: str) -> None:
         """Ends the connection at once, whatever is under way on it."""
-        self._retire(server_id)
+        self.retire(server_id)
         for connection in self._retired:
             if connection.spec.id == server_id:
                 connection.leave()
@@ -114,7 +114,7 @@ class Pool:
                 self.drop(server_id)
                 self.changed.add(server_id)
             elif connection.ended or _is_idle(connection) or self._is_outdated(connection):
-                self._retire(server_id)
+                self.retire(server_id)
         self._clear()
 
     def _clear(self) -> None:
