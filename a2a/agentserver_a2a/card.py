@@ -110,7 +110,7 @@ def card_of(registry: Registry, about: Facts) -> Card:
             "pushNotifications": True,
             "extendedAgentCard": about.extended,
         },
-        **(_security() if about.keys_required else {}),
+        **_security(about),
         "defaultInputModes": list(INPUT_MODES),
         "defaultOutputModes": list(OUTPUT_MODES),
         "skills": [_skill(shown[agent_id], about) for agent_id in sorted(shown)],
@@ -135,7 +135,10 @@ def _interfaces(about: Facts) -> Iterator[Card]:
         }
 
 
-def _security() -> Card:
+def _security(about: Facts) -> Card:
+    """On a server that anyone may use only the extended card needs a key."""
+    if not about.keys_required and not about.extended:
+        return {}
     scheme = {
         "httpAuthSecurityScheme": {
             "scheme": "Bearer",
@@ -143,10 +146,10 @@ def _security() -> Card:
             "description": "An API key of this server, as Authorization: Bearer as_...",
         }
     }
-    return {
-        "securitySchemes": {SCHEME: scheme},
-        "securityRequirements": [{"schemes": {SCHEME: {"list": []}}}],
-    }
+    schemes: Card = {"securitySchemes": {SCHEME: scheme}}
+    if not about.keys_required:
+        return schemes
+    return schemes | {"securityRequirements": [{"schemes": {SCHEME: {"list": []}}}]}
 
 
 def _skill(agent: AgentSpec, about: Facts) -> Card:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from agentserver_a2a.members import Members
+from agentserver_a2a.push.fields import columns_of
 from agentserver_a2a.states import STATES
 
 Json = dict[str, Any]
@@ -44,7 +45,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`history_length` None: everything. `push_config` is as it was sent, unchecked."""
+    """`history_length` None: everything. `push_config` is as it was sent."""
 
     accepted_output_modes: tuple[str, ...] = ()
     history_length: int | None = None
@@ -162,12 +163,18 @@ def _state(given: Members) -> str | None:
 def _configuration(given: Members | None) -> Configuration:
     if given is None:
         return Configuration()
-    push = given.json_object("taskPushNotificationConfig")
+    push = "taskPushNotificationConfig"
+    if not given.has(push):
+        push = "pushNotificationConfig"
+    webhook = given.object(push)
+    if webhook is not None:
+        # Only for what is wrong with it: that is told together with all the rest.
+        columns_of(webhook)
     return Configuration(
         accepted_output_modes=given.texts("acceptedOutputModes"),
         history_length=given.number("historyLength"),
         return_immediately=given.flag("returnImmediately"),
-        push_config=given.json_object("pushNotificationConfig") if push is None else push,
+        push_config=given.json_object(push),
     )
 
 

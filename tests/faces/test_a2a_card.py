@@ -137,6 +137,15 @@ def test_it_asks_for_keys_only_where_they_are_required(client: Client, settings:
     assert found["securityRequirements"] == [{"schemes": {"apiKey": {"list": []}}}]
 
 
+def test_it_says_how_to_get_the_extended_card_of_an_open_server(
+    extended: None, client: Client, settings: Any
+) -> None:
+    settings.AGENTSERVER_REQUIRE_KEYS = False
+    found = card(client)
+    assert found["securitySchemes"]["apiKey"]
+    assert "securityRequirements" not in found
+
+
 def test_it_refuses_a_section_it_cannot_read(api: JsonClient) -> None:
     document = {
         "id": "odd",

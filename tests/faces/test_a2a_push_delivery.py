@@ -311,9 +311,10 @@ def test_it_checks_the_address_again_when_it_delivers(
     PushConfig.objects.create(run=run, config_id="hook", url=url)
     with caplog.at_level(logging.WARNING):
         row = settled(run)
+        # Told after it was written down.
+        wait_until(lambda: row.last_error in caplog.text, what="the warning")
     assert (row.state, row.last_status) == ("dead", None)
     assert row.last_error.startswith("refused: ")
-    assert row.last_error in caplog.text
     assert webhooks.finished(run.pk).termination_code == "natural"
 
 

@@ -65,8 +65,9 @@ def test_it_reads_names_with_underscores() -> None:
 
 
 def test_it_reads_the_older_name_of_the_webhook() -> None:
-    older = request(configuration={"pushNotificationConfig": {"url": "u"}})
-    assert wire.send_request(older).configuration.push_config == {"url": "u"}
+    webhook = {"url": "https://hook.example/"}
+    older = request(configuration={"pushNotificationConfig": webhook})
+    assert wire.send_request(older).configuration.push_config == webhook
 
 
 def test_it_ignores_what_it_does_not_know() -> None:
@@ -103,7 +104,11 @@ def test_it_complains_about_everything_at_once() -> None:
             "metadata": [],
             "extensions": [1],
         },
-        "configuration": {"historyLength": -1, "returnImmediately": "yes"},
+        "configuration": {
+            "historyLength": -1,
+            "returnImmediately": "yes",
+            "taskPushNotificationConfig": {"url": "ftp://x", "authentication": {}},
+        },
     }
     assert set(broken(asked)) == {
         "tenant",
@@ -119,6 +124,8 @@ def test_it_complains_about_everything_at_once() -> None:
         "message.extensions[0]",
         "configuration.historyLength",
         "configuration.returnImmediately",
+        "configuration.taskPushNotificationConfig.url",
+        "configuration.taskPushNotificationConfig.authentication.scheme",
     }
 
 

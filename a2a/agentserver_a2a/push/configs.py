@@ -5,22 +5,20 @@ the task needs them. Every function raises `TaskNotFound` for a task that the ca
 does not have, and `NotFound` for a tenant that is no agent.
 """
 
-import re
 from functools import partial
 from typing import Any, Final
 
 from django.db import transaction
 
 from agentserver.access.principal import Principal
-from agentserver.core import secrets
 from agentserver.core.api.paging import CursorQuery, Listing
 from agentserver.core.clock import now
-from agentserver.core.egress import EgressRefused, check_url
 from agentserver.core.errors import BadRequest
 from agentserver.core.ids import new_id
 from agentserver_a2a.errors import TaskNotFound, Violation, invalid
 from agentserver_a2a.members import Members
 from agentserver_a2a.models import PushConfig
+from agentserver_a2a.push.fields import columns_of
 from agentserver_a2a.tasks import run_for
 from runs.events.live import channel
 from runs.models import Run
@@ -29,13 +27,9 @@ Json = dict[str, Any]
 
 CONTROL_KIND: Final = "a2a-push"
 MAX_CONFIGS: Final = 20
-MAX_SECRET: Final = 4096
 DEFAULT_PAGE_SIZE: Final = 50
 
 _LISTING = Listing(kind="push configs", prefix="p", order=("id",))
-_SCHEME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-# What a header carries unchanged.
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
 def create_config(
@@ -98,14 +92,7 @@ def delete_config(
 def checked(config: Json, path: str = "") -> Json:
     """The columns that `config` sets, secrets encrypted; raises `InvalidParams` with all faults."""
     given = Members(config, path, [])
-    authentication = given.object("authentication")
-    columns = {
-        "config_id": given.id("id"),
-        "url": _url(given),
-        "token": _secret(given, "token"),
-        "scheme": _scheme(authentication),
-        "credentials": _secret(authentication, "credentials"),
-    }
+    columns = columns_of(given)
     given.check()
     return columns
 
@@ -149,32 +136,3 @@ def _check_room(run: Run, config_id: str, path: str) -> None:
     others = PushConfig.objects.filter(run=run).exclude(config_id=config_id)
     if others.count() >= MAX_CONFIGS:
         raise invalid([Violation(path, f"the task has {MAX_CONFIGS} webhooks already")])
-
-
-def _url(given: Members) -> str:
-    url = given.text("url", required=True)
-    if url is None:
-        return ""
-    try:
-        check_url(url)
-    except EgressRefused as refused:
-        given.complain("url", refused.reason)
-    return url
-
-
-def _scheme(given: Members | None) -> str:
-    scheme = given.text("scheme", required=True) if given else None
-    if given and scheme is not None and not _SCHEME.fullmatch(scheme):
-        given.complain("scheme", "must be the name of an HTTP authentication scheme")
-    return scheme or ""
-
-
-def _secret(given: Members | None, name: str) -> str:
-    """Encrypted; "" for none."""
-    text = given.text(name) if given else None
-    if not given or not text:
-        return ""
-    if len(text) > MAX_SECRET or not _VALUE.fullmatch(text):
-        given.complain(name, f"must be up to {MAX_SECRET} printable ASCII characters")
-        return ""
-    return secrets.encrypt(text)
