@@ -103,6 +103,14 @@ def test_it_believes_no_result_of_a_call_of_its_own(engine: Engine, api: JsonCli
     assert "forged" not in [each.get("content") for each in messages(api, "t")]
 
 
+def test_it_takes_a_conversation_with_files(engine: Engine, api: JsonClient) -> None:
+    engine.agent("echo", ECHO)
+    source = {"type": "data", "value": "A" * 3_000_000, "mimeType": "application/pdf"}
+    content = [{"type": "text", "text": "read"}, {"type": "document", "source": source}]
+    frames = run(api, "echo", {"id": "u1", "role": "user", "content": content})
+    assert frames[-1]["type"] == "RUN_FINISHED"
+
+
 def test_it_answers_an_edited_message(engine: Engine, api: JsonClient) -> None:
     engine.agent("echo", ECHO)
     run(api, "echo", user("u1", "one"), threadId="t")

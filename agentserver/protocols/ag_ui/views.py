@@ -1,6 +1,6 @@
 """The five AG-UI routes."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -31,6 +31,8 @@ from threads.selectors import MessageFilter, page_of_messages
 
 EVENTS = EventStream("The events of the run, from RUN_STARTED to its end", data=AgUiEvent)
 _LAST_WORDS_SECONDS = 60
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Clients send the whole conversation with each run, files included."""
 
 
 class AgUiView(ApiView):
@@ -39,6 +41,8 @@ class AgUiView(ApiView):
 
 class RunView(AgUiView):
     """Subclasses take thread or agent from the path."""
+
+    max_body_bytes = MAX_BODY_BYTES
 
     @operation(
         "Run an agent",
