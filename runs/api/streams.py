@@ -5,10 +5,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from agentserver.core.api.answers import encode
+from agentserver.core.clock import now, to_ms
 from agentserver.core.sse import frame
 from runs.api.entries import Reader, run_mark, thread_mark
 from runs.api.native import NativeEncoder, as_frames
 from runs.events import log
+from runs.events.types import Record, RunFinished, RunSuspended, Termination
 from runs.models import Run
 
 logger = logging.getLogger(__name__)
@@ -33,15 +35,28 @@ async def relayed(frames: Frames) -> Frames:
             yield frame(encode(_BROKEN))
 
 
-async def run_frames(run_id: str, *, fresh: bool, close_on_suspend: bool) -> Frames:
-    """A run from its first event to its last; see `log.follow` for ``fresh``."""
-    encoder = NativeEncoder(run_id)
-    batches = log.follow_batches(run_id, fresh=fresh, stop_on_suspend=close_on_suspend)
+async def run_frames(run: Run, *, fresh: bool, close_on_suspend: bool) -> Frames:
+    """A run from its first event to its last; see `log.follow` for ``fresh``.
+
+    A run that was deleted with its thread ends as a cancelled one does; no log holds that event.
+    """
+    encoder, last = NativeEncoder(run.pk), None
+    batches = log.follow_batches(run.pk, fresh=fresh, stop_on_suspend=close_on_suspend)
     async with aclosing(batches):
         async for batch in batches:
             frames = None if batch is None else b"".join(map(encoder.frames, batch))
+            last = batch[-1] if batch else last
             if frames != b"":
                 yield frames
+    ends = RunFinished | RunSuspended if close_on_suspend else RunFinished
+    if last is None or not isinstance(last.event, ends):
+        yield encoder.frames(_deleted(run, last))
+
+
+def _deleted(run: Run, last: Record | None) -> Record:
+    why = Termination(type="cancelled", detail="its thread was deleted")
+    event = RunFinished(thread_id=run.thread_id, run_id=run.pk, termination=why, steps=0)
+    return Record(last.seq + 1 if last else 1, to_ms(now()), event)
 
 
 async def run_entries(run: Run, *, after_seq: int) -> Frames:

@@ -29,6 +29,16 @@ def _assistants_model() -> list[Declared]:
     return [model("default", provider="demo", upstream="no-key")]
 
 
+def _assistant(name: str, description: str) -> Declared:
+    return agent(
+        name,
+        model="default",
+        system_prompt="You are a helpful assistant. Answer briefly.",
+        description=description,
+        tools=[],
+    )
+
+
 DOCUMENTS: Final = [
     provider("demo", adapter="scripted", adapter_options={"scripts": SCRIPTS}),
     *(
@@ -37,13 +47,8 @@ DOCUMENTS: Final = [
         if name != "no-key"
     ),
     *_assistants_model(),
-    agent(
-        "assistant",
-        model="default",
-        system_prompt="You are a helpful assistant. Answer briefly.",
-        description="A plain assistant.",
-        tools=[],
-    ),
+    _assistant("assistant", "A plain assistant."),
+    _assistant("default", "Answers where a request names no agent."),
     agent(
         "demo-echo",
         model="demo-echo",

@@ -1,6 +1,6 @@
 """The verbs of runs, for every face, the admin and the commands alike."""
 
-from runs.services.decisions import Decided, submit_decision, submit_decisions
+from runs.services.decisions import Decided, submit_decision, submit_decisions, was_decided
 from runs.services.deletion import delete_thread
 from runs.services.housekeeping import prune, sweep
 from runs.services.requests import Cut, Input, Mode, Submitted
@@ -24,4 +24,5 @@ __all__ = [
     "submit_decisions",
     "submit_foreground",
     "sweep",
+    "was_decided",
 ]

@@ -88,6 +88,22 @@ def submit_decisions(
     return run
 
 
+def was_decided(*, principal: Principal, any_id: str, decisions: Sequence[Decided]) -> bool:
+    """Whether the run with this id, or the thread's latest, is done and was given these answers:
+    the repeat of a request whose answer was lost."""
+    runs = principal.scope_queryset(Run.objects.all(), "thread__resource_id")
+    runs = runs.filter(Q(pk=any_id) | Q(thread_id=any_id)).order_by("-updated_at", "-pk")
+    run = runs.filter(pk=any_id).first() or runs.first()
+    if run is None or run.status != Run.Status.DONE:
+        return False
+    try:
+        for each in decisions:
+            _refuse_another(_call(run, each.reference), each)
+    except (NotFound, Conflict):
+        return False
+    return True
+
+
 def _open_run(principal: Principal, any_id: str) -> Run | None:
     """The unfinished run with this id, or the one that holds the thread with this id."""
     runs = Run.objects.filter(Q(pk=any_id) | Q(thread_id=any_id)).exclude(status=Run.Status.DONE)

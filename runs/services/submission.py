@@ -18,6 +18,7 @@ from runs.mailbox import lane as lanes
 from runs.mailbox import stop
 from runs.mailbox.submit import Queued, RunRequest, insert_run
 from runs.models import Lane, Run, RunInput
+from runs.selectors import latest_run
 from runs.services.idempotency import earlier_submission, lost_race, remember
 from runs.services.requests import Input, Mode, Submitted
 from runs.tools.frontend import frontend_tools
@@ -63,15 +64,18 @@ def _checked(request: Input) -> Input:
     frontend_tools(request.extras.get("frontend_tools") or [])
     if not request.messages and request.mode is not Mode.RESUME and request.cut is None:
         raise BadRequest("at least one message is required")
-    agent_id = request.agent_id or _latest_agent(request.thread_id)
+    if request.must_exist:
+        _existing_thread(request)
+    agent_id = request.agent_id or _latest_agent(request)
     registries.current().agent(agent_id)
     return replace(request, agent_id=agent_id, named_agent=request.agent_id)
 
 
-def _latest_agent(thread_id: str | None) -> str:
-    runs = Run.objects.filter(thread_id=thread_id).order_by("-updated_at", "-created_at", "-id")
-    latest = runs.values_list("agent_id", flat=True).first() if thread_id else None
-    return latest or DEFAULT_AGENT
+def _latest_agent(request: Input) -> str:
+    if request.thread_id is None:
+        return DEFAULT_AGENT
+    latest = latest_run(principal=request.principal, thread_id=request.thread_id)
+    return latest.agent_id if latest else DEFAULT_AGENT
 
 
 # --- one transaction -----------------------------------------------------------------------
@@ -134,16 +138,20 @@ def _among_others(thread: Thread, lane: Lane, request: Input) -> "Submitted | Ru
 def _thread(request: Input) -> tuple[Thread, bool]:
     """The thread, and whether this submission made it."""
     if request.must_exist:
-        found = Thread.objects.filter(pk=request.thread_id).first()
-        if found is None or not request.principal.can_see(found.resource_id):
-            raise NotFound(f"thread not found: {request.thread_id}")
-        return found, False
+        return _existing_thread(request), False
     return ensure_thread(
         principal=request.principal,
         thread_id=request.thread_id,
         resource_id=request.resource_id,
         parent_id=request.parent_thread_id,
     )
+
+
+def _existing_thread(request: Input) -> Thread:
+    found = Thread.objects.filter(pk=request.thread_id).first()
+    if found is None or not request.principal.can_see(found.resource_id):
+        raise NotFound(f"thread not found: {request.thread_id}")
+    return found
 
 
 def _holder(lane: Lane) -> Run | None:

@@ -135,8 +135,9 @@ def test_it_shows_every_kind_of_revision(page: Client) -> None:
 @pytest.mark.parametrize(
     "name", ["runs_run", "threads_thread", "runs_job", "runs_toolcall", "config_agent"]
 )
-def test_it_sends_callers_of_a_missing_row_to_the_start(page: Client, name: str) -> None:
-    answer = page.get(reverse(f"admin:{name}_change", args=["987654321"]))
+@pytest.mark.parametrize("key", ["987654321", "tickets"])
+def test_it_sends_callers_of_a_missing_row_to_the_start(page: Client, name: str, key: str) -> None:
+    answer = page.get(reverse(f"admin:{name}_change", args=[key]))
 
     assert answer.status_code == 302
     assert answer["Location"] == reverse("admin:index")

@@ -132,6 +132,19 @@ def test_it_accepts_an_equal_decision_again(api: JsonClient, waiting: str) -> No
     assert decide(api, f"runs/{waiting}", "c1").status_code == 202
 
 
+@pytest.mark.parametrize("path", ["runs/{}", "threads/t"])
+def test_it_accepts_an_equal_decision_again_when_the_run_is_done(
+    engine: Engine, api: JsonClient, waiting: str, path: str
+) -> None:
+    path = path.format(waiting)
+    for call_id in ("c1", "c2"):
+        decide(api, path, call_id)
+    engine.finished(waiting)
+    assert decide(api, path, "c2").status_code == 202
+    assert decide(api, path, "c2", action="cancel").status_code == 404
+    assert decide(api, path, "c9").status_code == 404
+
+
 def test_it_refuses_another_decision_than_before(api: JsonClient, waiting: str) -> None:
     decide(api, f"runs/{waiting}", "c1")
     other = decide(api, f"runs/{waiting}", "c1", action="cancel")

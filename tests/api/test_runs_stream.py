@@ -1,5 +1,6 @@
 """``POST /v1/runs``: what the stream says, and what it leaves behind."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -156,6 +157,20 @@ def test_it_replaces_the_run_of_a_busy_thread(engine: Engine, api: JsonClient) -
         job["run_id"]: job for job in api.get(f"/v1/threads/{thread_id}/mailbox").json()["items"]
     }
     assert [jobs[each["run_id"]]["status"] for each in queued] == ["Superseded", "Superseded"]
+
+
+def test_it_says_that_a_run_was_deleted_with_its_thread(engine: Engine, api: JsonClient) -> None:
+    engine.tool(waiting_tool(engine.gate()))
+    engine.agent("slow", calling("wait"), tools=["wait"])
+    body = {"agentId": "slow", "threadId": "t", "messages": said()}
+    answer = api.post("/v1/runs", body)
+    with ThreadPoolExecutor(1) as pool:
+        stream = pool.submit(answer.getvalue)
+        engine.running(answer.headers["x-run-id"])
+        assert api.send("delete", "/v1/threads/t", None, {}).status_code == 204
+        last = events(stream.result(20))[-1]
+    assert (last["event_type"], last["termination"]["type"]) == ("run_finish", "cancelled")
+    assert last["run_id"] == answer.headers["x-run-id"]
 
 
 def test_it_takes_a_message_of_content_blocks(engine: Engine, api: JsonClient) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -68,7 +69,7 @@ class BaseAdmin(_ModelAdmin):
         rows = super().get_queryset(request)
         try:
             return rows.filter(pk=self.model._meta.pk.to_python(object_id)).first()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, ValidationError):
             return None
 
     def get_search_results(

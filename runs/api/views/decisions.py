@@ -14,7 +14,7 @@ from runs.access import run_not_found
 from runs.api import examples
 from runs.api.answers import RunDecided, ThreadDecided
 from runs.api.wire import DecisionBody, DecisionRequest
-from runs.services import submit_decisions
+from runs.services import submit_decisions, was_decided
 from threads.services import thread_not_found
 
 
@@ -25,9 +25,16 @@ class _DecisionView(ApiView):
         """The part of the answer that does not depend on the route."""
         items = self.read_body(DecisionBody).decisions
         decisions = [item.decided() for item in items]
-        submit_decisions(
-            principal=principal_of(request), any_id=any_id, decisions=decisions, missing=missing
-        )
+        principal = principal_of(request)
+        try:
+            submit_decisions(
+                principal=principal, any_id=any_id, decisions=decisions, missing=missing
+            )
+        except NotFound as error:
+            if error is not missing:
+                raise
+            if not was_decided(principal=principal, any_id=any_id, decisions=decisions):
+                raise
         answer: dict[str, Any] = {
             "status": "decision_submitted",
             "tool_call_id": items[0].tool_call_id,

@@ -62,7 +62,7 @@ class RunsView(ApiView):
         """
         submitted = services.submit_foreground(_foreground(request, body))
         run = submitted.run
-        frames = run_frames(run.pk, fresh=submitted.fresh, close_on_suspend=query.close_on_suspend)
+        frames = run_frames(run, fresh=submitted.fresh, close_on_suspend=query.close_on_suspend)
         return EventStreamResponse(
             relayed(frames),
             headers={"x-run-id": run.pk, "x-thread-id": run.thread_id},
