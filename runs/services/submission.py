@@ -18,7 +18,6 @@ from runs.mailbox import lane as lanes
 from runs.mailbox import stop
 from runs.mailbox.submit import Queued, RunRequest, insert_run
 from runs.models import Lane, Run, RunInput
-from runs.selectors import latest_run
 from runs.services.idempotency import earlier_submission, lost_race, remember
 from runs.services.requests import Input, Mode, Submitted
 from runs.tools.frontend import frontend_tools
@@ -74,8 +73,9 @@ def _checked(request: Input) -> Input:
 def _latest_agent(request: Input) -> str:
     if request.thread_id is None:
         return DEFAULT_AGENT
-    latest = latest_run(principal=request.principal, thread_id=request.thread_id)
-    return latest.agent_id if latest else DEFAULT_AGENT
+    runs = request.principal.scope_queryset(Run.objects.all(), "thread__resource_id")
+    runs = runs.filter(thread_id=request.thread_id).order_by("-updated_at", "-created_at", "-id")
+    return runs.values_list("agent_id", flat=True).first() or DEFAULT_AGENT
 
 
 # --- one transaction -----------------------------------------------------------------------
