@@ -75,7 +75,7 @@ def newest_runs(server: LiveServer) -> list[Json]:
 
 async def until_ended(server: LiveServer, agent_id: str) -> Json:
     """The only run of an agent, once it is done."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             listed = await asyncio.to_thread(newest_runs, server)
             found = [each for each in listed if each["agent_id"] == agent_id]
@@ -160,12 +160,22 @@ async def timed_out(call: "asyncio.Task[Any]") -> None:
     assert over.value.code == types.REQUEST_TIMEOUT
 
 
+def talks_for_a_minute(server: LiveServer, name: str) -> str:
+    """An agent that nobody outwaits by accident."""
+    script = [{"reply": [{"text": "x" * 600, "chunks": 600, "delay_ms": 100}]}]
+    options = {"adapter": "scripted", "adapter_options": {"scripts": {name: script}}}
+    request(server.url, "/v1/config/providers", {"id": name, **options})
+    model = {"id": name, "provider_id": name, "upstream_model": name}
+    request(server.url, "/v1/config/models", model)
+    request(server.url, "/v1/config/agents", {"id": name, "model_id": name, "system_prompt": ""})
+    return name
+
+
 @pytest.mark.parametrize(("give_up", "patience"), [(cancelled, None), (timed_out, 1.0)])
 def test_it_stops_the_run_of_a_call_that_is_given_up(
     server: LiveServer, mode: str, give_up: GivingUp, patience: float | None
 ) -> None:
-    agent = {"id": f"{give_up.__name__}-{mode}", "model_id": "demo-slow", "system_prompt": ""}
-    request(server.url, "/v1/config/agents", agent)
+    agent_id = talks_for_a_minute(server, f"{give_up.__name__}-{mode}")
 
     async def talk(client: Client) -> tuple[Json, str]:
         started = asyncio.Event()
@@ -175,7 +185,7 @@ def test_it_stops_the_run_of_a_call_that_is_given_up(
 
         call = asyncio.create_task(
             client.call_tool(
-                agent["id"],
+                agent_id,
                 {"message": "x"},
                 progress_callback=heard_of,
                 read_timeout_seconds=patience,
@@ -183,7 +193,7 @@ def test_it_stops_the_run_of_a_call_that_is_given_up(
         )
         await started.wait()
         await give_up(call)
-        ended = await until_ended(server, agent["id"])
+        ended = await until_ended(server, agent_id)
         return ended, text_of(await client.call_tool("demo-echo", {"message": "still here"}))
 
     ended, said = speak(server, mode, talk)
