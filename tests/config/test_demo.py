@@ -20,6 +20,7 @@ from runs.providers.scripted import script_of
 
 AGENTS = {
     "assistant",
+    "default",
     "demo-a2a",
     "demo-approval",
     "demo-echo",
