@@ -10,6 +10,7 @@ from agentserver.core import loops
 from agentserver.core.errors import BadRequest, Conflict, NotFound
 from agentserver.core.ids import new_id
 from config import registry as registries
+from config.errors import AgentNotFound
 from runs import dispatch
 from runs.events import log
 from runs.events.changes import announce_change
@@ -63,10 +64,13 @@ def _checked(request: Input) -> Input:
     frontend_tools(request.extras.get("frontend_tools") or [])
     if not request.messages and request.mode is not Mode.RESUME and request.cut is None:
         raise BadRequest("at least one message is required")
-    if request.must_exist:
-        _existing_thread(request)
     agent_id = request.agent_id or _latest_agent(request)
-    registries.current().agent(agent_id)
+    try:
+        registries.current().agent(agent_id)
+    except AgentNotFound:
+        if request.must_exist:
+            _existing_thread(request)  # That it is missing is said first.
+        raise
     return replace(request, agent_id=agent_id, named_agent=request.agent_id)
 
 

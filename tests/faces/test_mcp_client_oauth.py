@@ -104,9 +104,10 @@ def put(issuer: Issuer, port: int, *, seconds: int = 30, **auth: Any) -> None:
 
 def failure(words: str) -> ServerCatalog:
     """The state once the server has failed with these words; it may not have listened before."""
-    return until(  # type: ignore[no-any-return]
+    found: ServerCatalog = until(
         lambda: row if words in (row := in_state("failed", "web")).last_error else None, words
     )
+    return found
 
 
 def test_it_gets_a_token_and_uses_it(servers: Servers, issuer: Issuer, port: int) -> None:
@@ -191,6 +192,16 @@ def test_it_waits_no_longer_for_a_token_than_for_anything_else(
     assert servers.call("mcp__web__echo", message="y").result["message"] == "echo: y"
 
 
+def test_it_does_not_call_a_call_denied_that_was_let_in_and_took_too_long(
+    servers: Servers, issuer: Issuer, port: int
+) -> None:
+    put(issuer, port, seconds=2)
+    connected("web")
+    issuer.withdraw()
+    error = servers.call("mcp__web__slow", seconds=20).result["error"]
+    assert error == "the MCP server 'web' did not answer within 2 s"
+
+
 def test_it_says_that_the_server_refuses_a_new_token_too(
     servers: Servers, issuer: Issuer, port: int
 ) -> None:
@@ -259,7 +270,7 @@ def test_it_replaces_a_token_that_runs_out_on_the_way(issuer: Issuer, settings: 
     for count in (1, 2):
         request = httpx2.Request("POST", f"{issuer.url}/mcp")
         assert async_to_sync(_refused)(tokens, request).status_code == 401
-        assert (len(issuer.asked), set(problems)) == (count, {"no token yet"})
+        assert (len(issuer.asked), set(problems)) == (count, {"HTTP 401, no token yet", ""})
 
 
 def test_it_says_that_the_secret_is_missing(servers: Servers, issuer: Issuer) -> None:

@@ -16,8 +16,8 @@ class Call:
     """Lives on the engine's loop. `context` None: nobody watches and nobody can be asked.
 
     `refused` is set once the server has surely not accepted the request, `denied` says why it did
-    not let us in. `asked` completes when
-    the server put a question to a person, which ends the call for now.
+    not let us in. `asked` completes when the server put a question to a person, which ends the call
+    for now.
     """
 
     def __init__(self, context: ToolContext | None) -> None:

@@ -21,7 +21,6 @@ class NotingTransport(GuardedTransport):
     """
 
     last_failure = ""
-    _status = 200
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         call = current_call.get()
@@ -36,24 +35,23 @@ class NotingTransport(GuardedTransport):
         return response
 
     def _note(self, status: int, call: Call | None) -> None:
-        self._status = status
         self.last_failure = f"HTTP {status}" if status >= 400 else ""
         if call is not None:
             call.refused = call.refused or status == _NO_SUCH_SESSION
             call.denied = self.last_failure if status == _UNAUTHORIZED else ""
 
-    def explain_denial(self, reason: str) -> None:
-        """Why there was no token for the request whose answer came last."""
-        self.last_failure = f"HTTP {self._status}, {reason}"
+    def note_denial(self, reason: str) -> None:
+        """Why the request that is under way here is not let in, "" when it is sent again."""
+        self.last_failure = reason
         call = current_call.get()
         if call is not None:
-            call.denied = self.last_failure
+            call.denied = reason
 
 
 def client_for(spec: McpServerSpec, transport: NotingTransport) -> httpx2.AsyncClient:
     """Reading has no limit of its own: each request has one, and streams stay open."""
     return httpx2.AsyncClient(
-        auth=oauth.auth_for(spec, transport.explain_denial),
+        auth=oauth.auth_for(spec, transport.note_denial),
         transport=transport,
         timeout=httpx2.Timeout(float(spec.timeout_secs), read=None),
         headers=spec.headers,

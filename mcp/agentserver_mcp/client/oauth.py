@@ -15,8 +15,7 @@ from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuth
 from mcp.client.auth.utils import extract_field_from_www_auth
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
-from agentserver.core.egress import EgressRefused
-from agentserver.core.egress.client2 import build
+from agentserver.core.egress import EgressRefused, guarded_client2
 from agentserver_mcp.client.failures import ConnectFailed
 from config.specs import ClientCredentials, McpServerSpec
 
@@ -31,17 +30,17 @@ class NoTokenError(Exception):
     """There is no token; the message says why and holds no secret."""
 
 
-def auth_for(spec: McpServerSpec, on_failure: Callable[[str], None]) -> httpx2.Auth | None:
+def auth_for(spec: McpServerSpec, on_denial: Callable[[str], None]) -> httpx2.Auth | None:
     """None for a server whose document has no ``auth``. Raises `ConnectFailed`.
 
-    `on_failure` hears, where the request was made, why there is no token for it.
+    `on_denial` hears, where the request was made, why it is not let in; "" once there is a token.
     """
     if spec.auth is None:
         return None
     if not spec.auth.client_secret:
         raise ConnectFailed("its document has no auth.client_secret; write one")
     provider = _Provider(str(spec.url), spec.auth, spec.auth.client_secret)
-    return TokenAuth(provider, seconds=spec.timeout_secs, on_failure=on_failure)
+    return TokenAuth(provider, seconds=spec.timeout_secs, on_denial=on_denial)
 
 
 class TokenAuth(httpx2.Auth):
@@ -57,11 +56,11 @@ class TokenAuth(httpx2.Auth):
         provider: ClientCredentialsOAuthProvider,
         *,
         seconds: float,
-        on_failure: Callable[[str], None],
+        on_denial: Callable[[str], None],
     ) -> None:
         self._provider = provider
         self._seconds = seconds
-        self._on_failure = on_failure
+        self._on_denial = on_denial
         self._getting: asyncio.Task[str | None] | None = None
 
     async def async_auth_flow(self, request: httpx2.Request) -> Flow:
@@ -70,10 +69,10 @@ class TokenAuth(httpx2.Auth):
         if not _asks_for_token(response):
             return
         # For a request that is given up while it waits.
-        self._on_failure("no token yet")
+        self._on_denial(f"HTTP {response.status_code}, no token yet")
         problem = await self._new_token(shown, request, response)
+        self._on_denial(f"HTTP {response.status_code}, {problem}" if problem else "")
         if problem:
-            self._on_failure(problem)
             return
         self._show_token(request)
         yield request
@@ -120,7 +119,7 @@ async def _problem_of_getting(
     refusal: httpx2.Response,
     seconds: float,
 ) -> str | None:
-    http = build(timeout=seconds, headers=None, max_bytes=MAX_BYTES)
+    http = guarded_client2(timeout=seconds, max_bytes=MAX_BYTES)
     try:
         async with asyncio.timeout(seconds), http:
             await _get(provider, request, refusal, http)

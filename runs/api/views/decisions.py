@@ -31,9 +31,10 @@ class _DecisionView(ApiView):
                 principal=principal, any_id=any_id, decisions=decisions, missing=missing
             )
         except NotFound as error:
-            if error is not missing:
-                raise
-            if not was_decided(principal=principal, any_id=any_id, decisions=decisions):
+            repeated = error is missing and was_decided(
+                principal=principal, any_id=any_id, decisions=decisions
+            )
+            if not repeated:
                 raise
         answer: dict[str, Any] = {
             "status": "decision_submitted",
