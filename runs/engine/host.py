@@ -12,17 +12,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from agentserver.core import loops
 from agentserver.core.ids import new_id
 from runs import dispatch, metrics
 from runs.engine import assembly, companions
+from runs.engine.db_threads import DatabaseThreads
 from runs.engine.endings import Exit
 from runs.engine.session import Draining, LostRun, Session, Stopped
 from runs.events.changes import announce_change
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 DB_THREADS = 8
 TOOL_THREADS = 32
 CLAIM_BATCH = 16
+RENEWALS_PER_LEASE = 3
+RETRY_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 PRUNE_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
@@ -60,7 +62,9 @@ class Host:
         self._claiming = False
         self._woken = False
         self._stopping = False
-        self._db = ThreadPoolExecutor(DB_THREADS, thread_name_prefix="engine-db")
+        self._db = DatabaseThreads(DB_THREADS, "engine-db")
+        # Renewals wait for nobody: a lease that ran out in the queue would cost the whole run.
+        self._leases = DatabaseThreads(1, "engine-leases")
         self._tools = ThreadPoolExecutor(TOOL_THREADS, thread_name_prefix="tool")
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -71,7 +75,8 @@ class Host:
         loops.submit(self._start())
 
     async def _start(self) -> None:
-        self._spawn(self._every(settings.AGENTSERVER_LEASE_SECONDS / 3, self._renew))
+        renewal = settings.AGENTSERVER_LEASE_SECONDS / RENEWALS_PER_LEASE
+        self._spawn(self._every(renewal, self._renew))
         if self._sweeps:
             self._spawn(self._every(settings.AGENTSERVER_SWEEP_SECONDS, self._sweep))
             self._spawn(self._every(PRUNE_SECONDS, self._prune))
@@ -83,8 +88,8 @@ class Host:
         """Stops claiming, lets steps come to a rest, gives every run back to the queue."""
         self._unsubscribe()
         loops.run_sync(self._drain(), DRAIN_SECONDS + 5)
-        _close_connections(self._db)
-        self._db.shutdown(wait=False)
+        self._db.close()
+        self._leases.close()
         self._tools.shutdown(wait=False, cancel_futures=True)
 
     async def _drain(self) -> None:
@@ -210,7 +215,7 @@ class Host:
         if not sessions:
             return
         held = {job_id: session.claim.token for job_id, session in sessions.items()}
-        lost, stopping = await self.in_db(claims.renew, claims=held)
+        lost, stopping = await self._leases.run(claims.renew, claims=held)
         for job_id in lost:
             sessions[job_id].stop(LostRun)
         for job_id in stopping:
@@ -249,9 +254,7 @@ class Host:
 
     async def in_db(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Runs database work in a thread whose connection stays open for the next."""
-        loop = asyncio.get_running_loop()
-        call = partial(_with_connection, work, *arguments, **options)
-        return await loop.run_in_executor(self._db, call)
+        return await self._db.run(work, *arguments, **options)
 
     async def run_tool(self, work: Callable[[], Any]) -> Any:
         """Runs a synchronous tool in a thread that may block for as long as the tool likes."""
@@ -278,35 +281,19 @@ class Host:
             logger.error("a task of the engine failed", exc_info=task.exception())
 
     async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        again = min(seconds, RETRY_SECONDS)
+        pause = seconds
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause)
+            pause = again
             try:
                 await work()
+                pause = seconds
             except DATABASE_DOWN:
-                logger.warning("the database did not answer; trying again in %s s", seconds)
+                logger.warning("the database did not answer; trying again in %s s", again)
             except Exception:
                 # Without leases and sweeps every run would be lost: whatever it was, go on.
-                logger.exception("%s failed; trying again in %s s", work.__name__, seconds)
-
-
-def _with_connection(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    for connection in connections.all(initialized_only=True):
-        if connection.errors_occurred and not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-    return work(*arguments, **options)
-
-
-def _close_connections(threads: ThreadPoolExecutor) -> None:
-    """Gives back the connections that the threads keep; each thread meets the others first."""
-    meeting = threading.Barrier(DB_THREADS)
-
-    def close() -> None:
-        with suppress(threading.BrokenBarrierError):
-            meeting.wait(CLOSE_SECONDS)
-        connections.close_all()
-
-    for closed in [threads.submit(close) for _ in range(DB_THREADS)]:
-        closed.result()
+                logger.exception("%s failed; trying again in %s s", work.__name__, again)
 
 
 def _with_closed_connection(work: Callable[[], Any]) -> Any:

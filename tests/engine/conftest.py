@@ -11,7 +11,7 @@ from runs.events import live
 from runs.tools import Tool
 from runs.tools.decorator import build_tool
 from runs.tools.registry import registered
-from tests.engine.lab import Lab
+from tests.engine.lab import Lab, Pace
 
 SWEEP_SECONDS = 0.05
 
@@ -33,6 +33,11 @@ def lab(transactional_db: None, settings: Any) -> Iterator[Lab]:
 def engine(lab: Lab) -> Lab:
     lab.start()
     return lab
+
+
+@pytest.fixture
+def pace(monkeypatch: pytest.MonkeyPatch) -> Pace:
+    return Pace(monkeypatch)
 
 
 Offer = Callable[..., Tool]

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from agentserver.access.principal import ANONYMOUS
 from agentserver.core import loops
 from agentserver.core.clock import now
@@ -18,6 +20,7 @@ from runs.engine import host
 from runs.events import log
 from runs.events.types import AnyEvent, Record
 from runs.models import Job, Run, RunInput, ToolCall
+from runs.providers import script_stream
 from runs.services import Decided, Input, Mode, Submitted
 from threads.models import Message
 from threads.services import NewMessage
@@ -70,6 +73,32 @@ class Held:
         self.released.set()
 
 
+class Pace:
+    """Lets a scripted model fall silent in the middle of its answer, until the test goes on.
+
+    Only paced actions (``delay_ms`` above 0) fall silent, and they pause for nothing else.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._pieces = 0
+        self._on: asyncio.Event | None = None
+        patch.setattr(script_stream, "_pause", self._pause)
+
+    async def _pause(self, milliseconds: float, number: int) -> None:
+        await asyncio.sleep(0)
+        if self._on and milliseconds and number >= self._pieces:
+            await self._on.wait()
+
+    def silent_after(self, pieces: int) -> None:
+        """Answers say no more than ``pieces`` from now on."""
+        self._pieces, self._on = pieces, asyncio.Event()
+
+    def go_on(self) -> None:
+        on, self._on = self._on, None
+        assert on
+        loops.background_loop().call_soon_threadsafe(on.set)
+
+
 class Lab:
     """Publishes agents, submits to them, waits for events. The engine runs on `start`."""
 
@@ -112,6 +141,12 @@ class Lab:
         services_worker(None)
         host.stop()
         self.host = None
+
+    def stop_claiming(self) -> host.Host:
+        """The worker keeps what it has and takes nothing up any more; no claim is under way."""
+        assert self.host
+        wait_for(_no_more_claims(self.host))
+        return self.host
 
     # --- verbs ---------------------------------------------------------------------------------
 
@@ -196,6 +231,12 @@ async def idle(engine: host.Host) -> None:
     """Returns when no run is in the host's hands."""
     while runs := [task for task in engine._tasks if task.get_name() == "run"]:
         await asyncio.wait(runs)
+
+
+async def _no_more_claims(engine: host.Host) -> None:
+    engine._stopping = True
+    while claims := [task for task in engine._tasks if task.get_name() == "claim"]:
+        await asyncio.wait(claims)
 
 
 def expire_leases() -> None:

@@ -1,5 +1,6 @@
 """A worker that lost its run, and does not know it yet, can write nothing."""
 
+import queue
 import threading
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 
+from runs.engine import host
 from runs.events import log
 from runs.events.types import RunFinished, StepReset, TextDelta, ToolCallFinished
+from runs.mailbox import claim as claims
 from runs.mailbox import lane as lanes
 from runs.mailbox import sweep
 from runs.models import Job, Run
@@ -17,8 +20,10 @@ from tests.engine.conftest import Offer
 from tests.engine.crashes import take_away
 from tests.engine.folding import assert_fold
 from tests.engine.lab import (
+    PATIENCE,
     Held,
     Lab,
+    Pace,
     call,
     calls_of,
     conversation,
@@ -30,6 +35,10 @@ from tests.engine.lab import (
     wait_for,
 )
 from threads.models import Thread
+
+renew_leases = claims.renew
+# Renewals come every tenth of a second, on a lease that no disturbance outlasts.
+OFTEN = 100
 
 
 @pytest.fixture
@@ -47,6 +56,15 @@ def held(engine: Lab, offer: Offer) -> Held:
 
     offer(wait, idempotent=True)
     return made
+
+
+def half_said(engine: Lab, pace: Pace) -> Run:
+    """A run in the middle of its answer."""
+    pace.silent_after(2)
+    engine.agent(turns([text("one two three", chunks=12, delay_ms=1)]))
+    run = engine.submit().run
+    engine.seen(run, TextDelta, times=2)
+    return run
 
 
 def test_it_cannot_record_the_result_of_a_call(held: Held, engine: Lab) -> None:
@@ -88,22 +106,19 @@ def test_it_cannot_write_before_its_successor_comes(held: Held, engine: Lab) -> 
     engine.agent(turns([call("wait", "c1")], [text("{{tool_result}}")]))
     run = engine.submit().run
     held.wait_until_entered()
-    assert engine.host
-    engine.host._stopping = True  # claims nothing any more
+    worker = engine.stop_claiming()
     take_away(run)
     before = (conversation(), log.read(run.pk), fresh(run).updated_at)
     held.release()
-    wait_for(idle(engine.host))
+    wait_for(idle(worker))
     assert (conversation(), log.read(run.pk), fresh(run).updated_at) == before
     assert [row.status for row in calls_of(run)] == ["running"]
 
 
-def test_it_cannot_end_a_run_that_was_taken_away(engine: Lab) -> None:
-    slow = text("one two three", chunks=12, delay_ms=40)
-    engine.agent(turns([slow]))
-    run = engine.submit().run
-    engine.seen(run, TextDelta, times=2)
+def test_it_cannot_end_a_run_that_was_taken_away(engine: Lab, pace: Pace) -> None:
+    run = half_said(engine, pace)
     take_away(run)
+    pace.go_on()
     run = engine.end(run)
     assert run.termination_code == "natural"
     assert conversation() == [("user", "hello"), ("assistant", "one two three")]
@@ -113,12 +128,11 @@ def test_it_cannot_end_a_run_that_was_taken_away(engine: Lab) -> None:
     assert_fold(run)
 
 
-def test_it_numbers_no_event_twice(engine: Lab) -> None:
+def test_it_numbers_no_event_twice(engine: Lab, pace: Pace) -> None:
     """The lost attempt may go on publishing for a while: its numbers are never given out again."""
-    engine.agent(turns([text("one two three", chunks=12, delay_ms=40)]))
-    run = engine.submit().run
-    engine.seen(run, TextDelta, times=2)
+    run = half_said(engine, pace)
     take_away(run)
+    pace.go_on()
     run = engine.end(run)
     numbers = [record.seq for record in log.read(run.pk)]
     assert numbers == sorted(set(numbers))
@@ -150,7 +164,9 @@ def test_it_rolls_back_a_transactional_tool_of_a_lost_attempt(engine: Lab, offer
     assert Thread.objects.filter(title="stored").count() == 1
 
 
-def test_it_is_told_by_its_next_renewal(engine: Lab, settings: Any, offer: Offer) -> None:
+def test_it_is_told_by_its_next_renewal(
+    engine: Lab, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = Held()
 
     def wait() -> str:
@@ -159,24 +175,33 @@ def test_it_is_told_by_its_next_renewal(engine: Lab, settings: Any, offer: Offer
 
     offer(wait)
     engine.stop()
-    settings.AGENTSERVER_LEASE_SECONDS = 0.3
+    monkeypatch.setattr(host, "RENEWALS_PER_LEASE", OFTEN)
     engine.start()
     engine.agent(turns([call("wait", "c1")], [text("never")]))
     run = engine.submit().run
     held.wait_until_entered()
-    assert engine.host
-    engine.host._stopping = True  # claims nothing any more
+    worker = engine.stop_claiming()
     take_away(run)
-    wait_for(idle(engine.host))
+    wait_for(idle(worker))
     held.release()
     assert not any(isinstance(event, ToolCallFinished) for event in engine.events(run))
 
 
-def test_it_keeps_a_long_run(engine: Lab, settings: Any) -> None:
-    """Three leases long, and never lost."""
+def test_it_keeps_a_long_run(engine: Lab, pace: Pace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each renewal moves the end of the lease, so a run may last as long as it likes."""
+    ends: queue.Queue[Any] = queue.Queue()
+
+    def renew(**options: Any) -> Any:
+        answer = renew_leases(**options)
+        ends.put(Job.objects.get().lease_until)
+        return answer
+
+    monkeypatch.setattr(claims, "renew", renew)
     engine.stop()
-    settings.AGENTSERVER_LEASE_SECONDS = 0.3
+    monkeypatch.setattr(host, "RENEWALS_PER_LEASE", OFTEN)
     engine.start()
-    engine.agent(turns([text("one two three", chunks=12, delay_ms=80)]))
-    run = engine.ask()
-    assert run.attempt == 1
+    run = half_said(engine, pace)
+    seen = [ends.get(timeout=PATIENCE) for _ in range(3)]
+    assert seen == sorted(set(seen))
+    pace.go_on()
+    assert engine.end(run).attempt == 1

@@ -14,7 +14,18 @@ from runs.services import Mode
 from runs.tools import ToolContext, ToolError, ToolResult
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
-from tests.engine.lab import Held, Lab, call, calls_of, conversation, fresh, text, turns, wait_for
+from tests.engine.lab import (
+    Held,
+    Lab,
+    Pace,
+    call,
+    calls_of,
+    conversation,
+    fresh,
+    text,
+    turns,
+    wait_for,
+)
 
 
 def add(a: int, b: int) -> int:
@@ -236,8 +247,9 @@ def test_it_folds_a_denied_call(engine: Lab) -> None:
 # --- runs that are stopped -----------------------------------------------------------------
 
 
-def test_it_folds_a_cancel_in_the_middle_of_an_answer(engine: Lab) -> None:
-    engine.agent(turns([text("one two three", chunks=13, delay_ms=50)]))
+def test_it_folds_a_cancel_in_the_middle_of_an_answer(engine: Lab, pace: Pace) -> None:
+    pace.silent_after(2)
+    engine.agent(turns([text("one two three", chunks=13, delay_ms=1)]))
     run = engine.submit().run
     engine.seen(run, TextDelta)
     services.cancel_run(principal=ANONYMOUS, run_id=run.pk)
@@ -247,8 +259,9 @@ def test_it_folds_a_cancel_in_the_middle_of_an_answer(engine: Lab) -> None:
     assert_fold(run)
 
 
-def test_it_folds_a_cancel_in_the_middle_of_a_continuation(engine: Lab) -> None:
-    slow = {"text": "two three", "chunks": 9, "delay_ms": 50}
+def test_it_folds_a_cancel_in_the_middle_of_a_continuation(engine: Lab, pace: Pace) -> None:
+    pace.silent_after(2)
+    slow = {"text": "two three", "chunks": 9, "delay_ms": 1}
     continued = {"when": {"last_user": "cut off"}, "reply": [slow]}
     engine.agent([continued, {"reply": [text("one"), {"finish_reason": "length"}]}])
     run = engine.submit().run

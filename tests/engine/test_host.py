@@ -10,7 +10,7 @@ from django.db import InterfaceError
 from agentserver.access.principal import ANONYMOUS
 from config.errors import VersionGone
 from runs import services
-from runs.engine import assembly, journal
+from runs.engine import assembly, host, journal
 from runs.engine.session import Draining
 from runs.events.types import RunStarted, StepReset, TextDelta
 from runs.mailbox import claim as claims
@@ -18,8 +18,10 @@ from runs.models import Job, Run
 from tests.engine.conftest import Offer
 from tests.engine.folding import assert_fold
 from tests.engine.lab import (
+    PATIENCE,
     Held,
     Lab,
+    Pace,
     call,
     calls_of,
     conversation,
@@ -64,14 +66,16 @@ def test_it_never_runs_more_than_it_has_room_for(
     assert {lab.end(run).status for run in runs} == {"done"}
 
 
-def test_it_hands_an_answer_in_progress_to_the_next_worker(lab: Lab) -> None:
-    lab.agent(turns([text("one two three", chunks=12, delay_ms=30)]))
+def test_it_hands_an_answer_in_progress_to_the_next_worker(lab: Lab, pace: Pace) -> None:
+    pace.silent_after(2)
+    lab.agent(turns([text("one two three", chunks=12, delay_ms=1)]))
     lab.start()
     run = lab.submit().run
     lab.seen(run, TextDelta, times=2)
     lab.stop()
     assert Job.objects.get(run=run).state == Job.State.QUEUED
     assert any(isinstance(event, StepReset) for event in lab.events(run))
+    pace.go_on()
     lab.start()
     run = lab.end(run)
     assert (run.final_output, run.attempt) == ("one two three", 2)
@@ -165,10 +169,11 @@ def test_it_gives_back_what_it_claims_while_it_stops(
 
 
 def test_it_hears_a_cancel_while_it_claims(
-    lab: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, pace: Pace, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.AGENTSERVER_LEASE_SECONDS = 60  # no renewal tells it
-    lab.agent(turns([text("la " * 100, chunks=200, delay_ms=50)]))
+    pace.silent_after(2)
+    lab.agent(turns([text("la " * 100, chunks=200, delay_ms=1)]))
     original = assembly.claim
 
     def claim(**options: Any) -> Any:
@@ -210,10 +215,11 @@ def test_it_fails_only_the_run_whose_configuration_is_gone(
 
 
 def test_it_goes_on_renewing_after_an_error(
-    lab: Lab, settings: Any, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.AGENTSERVER_LEASE_SECONDS = 0.3
+    monkeypatch.setattr(host, "RENEWALS_PER_LEASE", 100)
     failures: list[int] = []
+    renewed = threading.Event()
     original = claims.renew
 
     def renew(**options: Any) -> Any:
@@ -222,14 +228,17 @@ def test_it_goes_on_renewing_after_an_error(
             raise ValueError("a bug")
         if len(failures) == 2:
             raise InterfaceError("connection already closed")
+        renewed.set()
         return original(**options)
 
     monkeypatch.setattr(claims, "renew", renew)
-    lab.agent(turns([text("one two three", chunks=12, delay_ms=80)]))
+    pace.silent_after(2)
+    lab.agent(turns([text("one two three", chunks=12, delay_ms=1)]))
     lab.start()
-    run = lab.ask()
-    assert run.status == "done"
-    assert len(failures) > 2
+    run = lab.submit().run
+    assert renewed.wait(PATIENCE)
+    pace.go_on()
+    assert lab.end(run).status == "done"
 
 
 def test_it_retries_after_the_back_off(lab: Lab) -> None:

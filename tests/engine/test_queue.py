@@ -19,6 +19,7 @@ from tests.engine.folding import assert_fold
 from tests.engine.lab import (
     Held,
     Lab,
+    Pace,
     Script,
     asking,
     call,
@@ -130,16 +131,20 @@ def test_it_hands_input_to_the_running_run(held: Held, engine: Lab) -> None:
     assert Run.objects.count() == 1
 
 
-def test_it_takes_another_step_for_input_that_comes_during_the_last_one(engine: Lab) -> None:
+def test_it_takes_another_step_for_input_that_comes_during_the_last_one(
+    engine: Lab, pace: Pace
+) -> None:
+    pace.silent_after(2)
     engine.agent(
         [
             {"when": {"last_user": "more"}, "reply": [text("and more")]},
-            {"reply": [text("some text", chunks=9, delay_ms=30)]},
+            {"reply": [text("some text", chunks=9, delay_ms=1)]},
         ]
     )
     run = engine.submit("first").run
     engine.seen(run, TextDelta)
     engine.steer("more")
+    pace.go_on()
     run = engine.end(run)
     assert (run.steps, run.final_output) == (2, "and more")
     assert [role for role, _ in conversation()] == ["user", "user", "assistant", "assistant"]

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from agentserver_a2a.client import turns
 from runs import dispatch
 from runs.engine import host
 from runs.providers import remote_model
-from tests.faces.a2a_remote import chunk, completed, remote, status
+from tests.faces.a2a_remote import SECONDS, chunk, completed, remote, status
 from tests.faces.a2a_remote_agent import Far, deltas, far, wait_for_text
 
 __all__ = ["far", "remote"]
@@ -105,7 +106,8 @@ def test_it_ends_in_order_when_the_agent_talks_nonsense(far: Far, answer: bytes)
     assert far.engine.finished(run_id).termination_code == "cancelled"
 
 
-def test_it_cancels_a_task_that_was_on_its_way(far: Far) -> None:
+def test_it_cancels_a_task_that_was_on_its_way(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "LAST_SECONDS", SECONDS)
     gate = threading.Event()
     far.remote.play(gate)
     far.remote.hanging = {"/a2a/message:stream"}
