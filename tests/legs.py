@@ -5,9 +5,9 @@
 The legs run side by side, each a pytest process of its own; the output of the second follows the
 output of the first. Results for tools lie in ``.cache/tests/<leg>.xml`` (JUnit).
 
-Real servers, clients and clocks share the machine with whatever else it does. Up to five failed tests
-of a leg run once more when both legs are through. The closing line counts what the second run said;
-lines above it name every test that passed in the second run only.
+Real servers, clients and clocks share the machine with whatever else it does. Up to five failed
+tests of a leg run once more when both legs are through. The closing line counts what the second run
+said; lines above it name every test that passed in the second run only.
 """
 
 import argparse
