@@ -9,8 +9,10 @@ import os
 import signal
 from types import FrameType
 
+import hypothesis
 import pytest
 
+from tests import economy
 from tests.environment import LEG
 from tests.strictness import NoSkips
 
@@ -20,12 +22,23 @@ LEGS = {"sqlite", "postgres"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    economy.install()
+    _give_time()
     is_worker = hasattr(config, "workerinput")
     if not is_worker:
         # A polite kill must unwind the fixtures, which own server processes.
         signal.signal(signal.SIGTERM, _interrupt)
     if os.environ.get("AGENTSERVER_TESTS_NO_SKIP") and not is_worker:
         config.pluginmanager.register(NoSkips(), "no-skips")
+
+
+def _give_time() -> None:
+    """How long an example takes is the machine's affair, not the test's."""
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "unhurried", hypothesis.settings.default, deadline=None, suppress_health_check=slow
+    )
+    hypothesis.settings.load_profile("unhurried")
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
