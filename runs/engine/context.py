@@ -3,7 +3,7 @@
 Originals stay stored; a summary is an internal message from which later runs read on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentserver.core.exact_json import dumps
@@ -12,14 +12,13 @@ from config.specs.agent import ContextPolicy
 from runs.engine import journal
 from runs.engine.conversation import SUMMARY, Entry
 from runs.engine.recorder import Recorder
+from runs.engine.summary import Summarise
 from threads.services import NewMessage
 
 SUMMARY_FORM = "<conversation-summary>\n{}\n</conversation-summary>"
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_ATTACHMENT = 1000
 TOKENS_PER_MESSAGE = 4
-
-Summarise = Callable[[Sequence[Entry]], Awaitable[str]]
 
 
 def estimated_tokens(entry: Entry) -> int:
@@ -36,33 +35,30 @@ class Window:
     policy: ContextPolicy | None
     summarise: Summarise
 
-    async def fit(self, recorder: Recorder) -> None:
-        policy = self.policy
+    async def fit(self, recorder: Recorder) -> dict[str, int]:
+        """The tokens that it took."""
+        policy, usage = self.policy, dict[str, int]()
         if policy is None:
-            return
+            return usage
         threshold = policy.autocompact_threshold
         if threshold and _total(recorder.entries) > threshold:
-            await self._compact(recorder, policy)
+            usage = await self._compact(recorder, policy)
         budget = policy.max_context_tokens - policy.max_output_tokens
         recorder.entries = truncated(recorder.entries, budget, policy.min_recent_messages)
+        return usage
 
-    async def _compact(self, recorder: Recorder, policy: ContextPolicy) -> None:
+    async def _compact(self, recorder: Recorder, policy: ContextPolicy) -> dict[str, int]:
         keep = _kept_by_compaction(policy)
         cut = frontier(recorder.entries, keep=keep)
         head = recorder.entries[:cut]
         if len(head) < 2:
-            return
+            return {}
         summary = await self.summarise(head)
         last = head[-1]
         message = NewMessage(
             id=new_id(),
             role="system",
-            content=[
-                {
-                    "type": "text",
-                    "text": f"<conversation-summary>\n{summary}\n</conversation-summary>",
-                }
-            ],
+            content=[{"type": "text", "text": SUMMARY_FORM.format(summary.text)}],
             visibility="internal",
             step_index=recorder.step,
             metadata={SUMMARY: {"through_turn": last.turn, "through_step": last.step}},
@@ -70,6 +66,7 @@ class Window:
         await recorder.commit(journal.save, messages=[message])
         stored = recorder.entries.pop()
         recorder.entries = [stored, *recorder.entries[cut:]]
+        return summary.usage
 
 
 def _kept_by_compaction(policy: ContextPolicy) -> int:

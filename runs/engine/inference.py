@@ -26,6 +26,7 @@ from pydantic_ai.settings import ModelSettings
 
 from runs.engine.session import Session
 from runs.engine.transcript import Call, Transcript
+from runs.engine.usage import total, usage_of
 from runs.events.types import InferenceCompleted, StepReset, StepStarted
 from runs.providers.aside import Aside
 from runs.providers.errors import ProviderError, classify
@@ -39,7 +40,10 @@ CONTINUE = (
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. `models` are tried in order; settings are those of the model layer."""
+    """What to ask. `models` are tried in order; settings are those of the model layer.
+
+    `spent` are tokens that getting ready to ask has cost.
+    """
 
     models: list[Model]
     messages: list[ModelMessage]
@@ -49,16 +53,21 @@ class Request:
     max_continuations: int
     client_tools: frozenset[str] = frozenset()
     taken_ids: frozenset[str] = frozenset()
+    spent: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class Answer:
-    """What the model said in one step. `usage` adds up all continuations of the step."""
+    """What the model said in one step. `usage` adds up all continuations of the step.
+
+    `owed` was spent before the first of them, which takes it along.
+    """
 
     message_id: str
     content: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
+    owed: dict[str, int] = field(default_factory=dict)
     model_name: str = ""
     finish_reason: str | None = None
 
@@ -90,7 +99,7 @@ async def infer(session: Session, request: Request, *, step: int, message_id: st
 
 async def _answer(session: Session, request: Request, message_id: str) -> Answer:
     transcript = Transcript(session.emit, message_id, request.client_tools, request.taken_ids)
-    answer = Answer(message_id=message_id)
+    answer = Answer(message_id=message_id, owed=request.spent)
     messages = list(request.messages)
     for round_ in range(request.max_continuations + 1):
         response = await _stream(session, request, messages, transcript, answer)
@@ -117,12 +126,12 @@ async def _stream(
         await _relay(stream, transcript)
         response = stream.get()
     transcript.close()
-    _account(answer, response)
+    usage = _account(answer, response)
     session.emit(
         InferenceCompleted(
             message_id=answer.message_id,
             model=answer.model_name,
-            usage=usage_of(response),
+            usage=usage,
             duration_ms=round((time.monotonic() - began) * 1000),
             finish_reason=answer.finish_reason,
         )
@@ -174,22 +183,10 @@ def _handle_delta(event: PartDeltaEvent, transcript: Transcript) -> None:
         transcript.arguments(event.index, delta.args_delta)
 
 
-def _account(answer: Answer, response: ModelResponse) -> None:
-    for name, count in usage_of(response).items():
-        answer.usage[name] = answer.usage.get(name, 0) + count
+def _account(answer: Answer, response: ModelResponse) -> dict[str, int]:
+    """Adds a response to its answer; what is to be counted with it."""
+    usage, answer.owed = total(usage_of(response), answer.owed), {}
+    answer.usage = total(answer.usage, usage)
     answer.model_name = response.model_name or answer.model_name
     answer.finish_reason = response.finish_reason
-
-
-def usage_of(response: ModelResponse) -> dict[str, int]:
-    """Token counts under the names of the native API; zero counts are left out."""
-    usage = response.usage
-    counts = {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-        "cache_read_tokens": usage.cache_read_tokens,
-        "cache_creation_tokens": usage.cache_write_tokens,
-        "thinking_tokens": (usage.details or {}).get("reasoning_tokens", 0),
-    }
-    return {name: count for name, count in counts.items() if count}
+    return usage

@@ -156,10 +156,10 @@ class Loop:
 
     async def _infer(self) -> Answer:
         recorder = self.recorder
-        await self.window.fit(recorder)
+        spent = await self.window.fit(recorder)
         messages = model_messages(self.session.agent, recorder.entries)
         known = frozenset(each["id"] for entry in recorder.entries for each in entry.tool_calls)
-        request = replace(self.request, messages=messages, taken_ids=known)
+        request = replace(self.request, messages=messages, taken_ids=known, spent=spent)
         recorder.open_step()
         answer = await infer(self.session, request, step=recorder.step, message_id=new_id())
         cost = self.price(answer.model_name, answer.usage)

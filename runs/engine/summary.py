@@ -1,6 +1,7 @@
 """Summaries of old conversation, written by the agent's own model."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -14,6 +15,7 @@ from pydantic_ai.models import Model, ModelRequestParameters
 from agentserver.core.exact_json import dumps
 from runs.engine.conversation import Entry
 from runs.engine.session import Session
+from runs.engine.usage import usage_of
 from runs.providers.retry import RetryPolicy, open_stream
 from runs.providers.settings import ProviderModelSettings
 
@@ -24,19 +26,28 @@ INSTRUCTION = (
 )
 
 
-def summariser(
-    session: Session, models: list[Model], policy: RetryPolicy
-) -> Callable[[Sequence[Entry]], Awaitable[str]]:
-    """A function from messages to the text of their summary; raises `ProviderError`."""
+@dataclass(frozen=True)
+class Summary:
+    """`usage` counts the tokens that writing it took."""
 
-    async def summarise(entries: Sequence[Entry]) -> str:
+    text: str
+    usage: dict[str, int]
+
+
+Summarise = Callable[[Sequence[Entry]], Awaitable[Summary]]
+
+
+def summariser(session: Session, models: list[Model], policy: RetryPolicy) -> Summarise:
+    """A function from messages to their summary; raises `ProviderError`."""
+
+    async def summarise(entries: Sequence[Entry]) -> Summary:
         text = "\n\n".join(_told(entry) for entry in entries)
         return await session.interruptible(_ask(models, policy, text))
 
     return summarise
 
 
-async def _ask(models: list[Model], policy: RetryPolicy, text: str) -> str:
+async def _ask(models: list[Model], policy: RetryPolicy, text: str) -> Summary:
     messages: list[ModelMessage] = [
         ModelRequest(parts=[SystemPromptPart(INSTRUCTION), UserPromptPart(text)])
     ]
@@ -45,8 +56,9 @@ async def _ask(models: list[Model], policy: RetryPolicy, text: str) -> str:
     ) as stream:
         async for _ in stream:
             pass
-        parts = stream.get().parts
-    return "".join(part.content for part in parts if isinstance(part, TextPart))
+        response = stream.get()
+    said = (part.content for part in response.parts if isinstance(part, TextPart))
+    return Summary("".join(said), usage_of(response))
 
 
 def _told(entry: Entry) -> str:

@@ -108,7 +108,7 @@ def test_it_continues_a_cut_answer_as_often_as_it_may(engine: Lab) -> None:
 # --- the window --------------------------------------------------------------------------------
 
 COUNT: Script = [
-    {"when": {"last_user": "Summarise"}, "reply": [text("they talked")]},
+    {"when": {"last_user": "user: "}, "reply": [text("they talked")]},
     {"reply": [text("{{message_count}}")]},
 ]
 
@@ -148,6 +148,19 @@ def test_it_compacts_into_a_summary_and_keeps_the_originals(engine: Lab) -> None
     assert_fold(last)
 
 
+def test_it_counts_what_a_summary_took(engine: Lab) -> None:
+    counts = {"input_tokens": 700, "output_tokens": 50}
+    told = {"when": {"last_user": "user: "}, "reply": [text("they talked"), {"usage": counts}]}
+    engine.agent(
+        [told, {"reply": [text("ok"), {"usage": {"input_tokens": 3, "output_tokens": 1}}]}],
+        **policy(autocompact_threshold=150, compaction_raw_suffix_messages=1),
+    )
+    runs = [engine.ask("x" * 200) for _ in range(3)]
+    assert [(run.input_tokens, run.output_tokens) for run in runs] == [(3, 1), (3, 1), (703, 51)]
+    assert inferences(engine, runs[2]) == 1
+    assert_fold(runs[2])
+
+
 def test_it_reads_on_from_the_summary_in_the_next_run(engine: Lab) -> None:
     engine.agent(COUNT, **policy(autocompact_threshold=150, compaction_raw_suffix_messages=1))
     for _ in range(3):
@@ -159,7 +172,7 @@ def test_it_reads_on_from_the_summary_in_the_next_run(engine: Lab) -> None:
 def test_it_loses_nothing_of_a_run_whose_input_was_summarised(engine: Lab) -> None:
     """The summary ends with the run's own input: its steps come after it."""
     script: Script = [
-        {"when": {"last_user": "Summarise"}, "reply": [text("they talked")]},
+        {"when": {"last_user": "user: "}, "reply": [text("they talked")]},
         {"when": {"has_tool_result": "guarded"}, "reply": [text("{{message_count}}")]},
         {"when": {"has_tool_result": "add"}, "reply": [call("guarded", a=1, b=1)]},
         {"reply": [text("s" * 400), call("add", a=1, b=1)]},
