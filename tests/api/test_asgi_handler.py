@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,14 +45,17 @@ urlpatterns = [path("stream", stream), path("plain", plain), path("broken", brok
 class Exchange:
     """One request over ASGI; `gone` is set to hang up."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **headers: str) -> None:
         self.scope = {
             "type": "http",
             "method": "GET",
             "path": url,
             "raw_path": url.encode(),
             "query_string": b"",
-            "headers": [(b"host", b"testserver")],
+            "headers": [
+                (name.encode(), value.encode())
+                for name, value in {"host": "testserver", **headers}.items()
+            ],
         }
         self.sent: list[dict[str, Any]] = []
         self.gone = asyncio.Event()
@@ -131,3 +135,20 @@ def test_it_answers_500_when_a_view_raises(caplog: pytest.LogCaptureFixture) -> 
 
     async_to_sync(once)()
     assert exchange_of[0].sent[0]["status"] == 500
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "size"),
+    [({}, 200, 100), ({"range": "bytes=0-9"}, 206, 10), ({"range": "bytes=200-300"}, 416, 0)],
+)
+def test_it_sends_static_files_without_a_warning(
+    headers: dict[str, str], status: int, size: int, tmp_path: Path, settings: Any
+) -> None:
+    (tmp_path / "a.css").write_text("x" * 100)
+    settings.STATIC_ROOT, settings.WHITENOISE_AUTOREFRESH = str(tmp_path), True
+    exchange = Exchange("/static/a.css", **headers)
+    async_to_sync(exchange.run)()
+    start, *bodies = exchange.sent
+    assert start["status"] == status
+    assert sum(len(each["body"]) for each in bodies) == size
+    assert (b"Content-Type", b'text/css; charset="utf-8"') in start["headers"] or size != 100
