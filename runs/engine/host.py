@@ -16,14 +16,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
 from agentserver.core import loops
+from agentserver.core.database import DATABASE_DOWN
 from agentserver.core.ids import new_id
 from runs import dispatch, metrics
 from runs.engine import assembly, companions
 from runs.engine.db_threads import DatabaseThreads
 from runs.engine.endings import Exit
+from runs.engine.rhythm import every
 from runs.engine.session import Draining, LostRun, Session, Stopped
 from runs.events.changes import announce_change
 from runs.events.live import channel
@@ -41,11 +43,9 @@ DB_THREADS = 8
 TOOL_THREADS = 32
 CLAIM_BATCH = 16
 RENEWALS_PER_LEASE = 3
-RETRY_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 PRUNE_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
-DATABASE_DOWN = (OperationalError, InterfaceError)
 
 
 class Host:
@@ -76,10 +76,10 @@ class Host:
 
     async def _start(self) -> None:
         renewal = settings.AGENTSERVER_LEASE_SECONDS / RENEWALS_PER_LEASE
-        self._spawn(self._every(renewal, self._renew))
+        self._spawn(every(renewal, self._renew))
         if self._sweeps:
-            self._spawn(self._every(settings.AGENTSERVER_SWEEP_SECONDS, self._sweep))
-            self._spawn(self._every(PRUNE_SECONDS, self._prune))
+            self._spawn(every(settings.AGENTSERVER_SWEEP_SECONDS, self._sweep))
+            self._spawn(every(PRUNE_SECONDS, self._prune))
         for name, companion in companions.registered().items():
             self._spawn(companions.supervise(name, companion, self), name="companion")
         self._wake()
@@ -279,21 +279,6 @@ class Host:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             logger.error("a task of the engine failed", exc_info=task.exception())
-
-    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        again = min(seconds, RETRY_SECONDS)
-        pause = seconds
-        while True:
-            await asyncio.sleep(pause)
-            pause = again
-            try:
-                await work()
-                pause = seconds
-            except DATABASE_DOWN:
-                logger.warning("the database did not answer; trying again in %s s", again)
-            except Exception:
-                # Without leases and sweeps every run would be lost: whatever it was, go on.
-                logger.exception("%s failed; trying again in %s s", work.__name__, again)
 
 
 def _with_closed_connection(work: Callable[[], Any]) -> Any:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
+from agentserver.core.database import DATABASE_DOWN
 from agentserver.core.errors import Unavailable
 from runs.events.live import LiveBatch, Subscription, channel
 from runs.events.segments import read
@@ -76,7 +77,7 @@ class Follower:
                 async for batch in batches:
                     yield batch
             self._unread = False
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_DOWN as error:
             self.held = True
             if not self._unread:
                 logger.warning("run %s is followed without its log: %s", self.run_id, error)

@@ -12,9 +12,9 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
 from agentserver.core.clock import now
+from agentserver.core.database import DATABASE_DOWN
 from agentserver.telemetry.observations import observe_webhook
 from agentserver_a2a.encode import Encoder
 from agentserver_a2a.models import PushConfig
@@ -39,7 +39,6 @@ SWEEP_SECONDS = 2.0
 IDLE_SECONDS = 15.0
 MOST_FOLLOWED = 200
 MOST_POSTS = 32
-_DATABASE_DOWN = (OperationalError, InterfaceError)
 
 
 class LostClaim(Exception):
@@ -119,7 +118,7 @@ class Deliverer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(*_DATABASE_DOWN):
+        with suppress(*DATABASE_DOWN):
             await self._worker.in_db(claims.release_all, claims=claims.tokens(rows))
 
     # --- one config -----------------------------------------------------------------------------
@@ -129,7 +128,7 @@ class Deliverer:
             await self._follow(row)
         except (LostClaim, Failed):
             pass
-        except _DATABASE_DOWN:
+        except DATABASE_DOWN:
             logger.warning("webhooks: the database did not answer; a lease runs out")
         except Exception:
             # Not the webhook's fault, but trying for ever would not mend it either.
@@ -211,7 +210,7 @@ class Deliverer:
         while True:
             try:
                 await work()
-            except _DATABASE_DOWN:
+            except DATABASE_DOWN:
                 logger.warning("webhooks: the database did not answer; trying again")
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

@@ -10,13 +10,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core import exceptions as django_errors
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rest_framework.exceptions import APIException
 
 from agentserver.core.api.answers import json_answer
 from agentserver.core.api.dialects import tell
+from agentserver.core.database import DATABASE_DOWN
 from agentserver.core.errors import (
     ApiError,
     BadRequest,
@@ -74,7 +75,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], Ap
     ((django_errors.SuspiciousOperation,), lambda _: BadRequest("bad request")),
     ((UnreadablePostError,), lambda _: BadRequest("the request body ended early")),
     (
-        (OperationalError, InterfaceError),
+        DATABASE_DOWN,
         lambda _: Unavailable("the database is unavailable", headers={"Retry-After": "1"}),
     ),
     ((IntegrityError,), lambda _: Conflict("the change conflicts with another one")),
