@@ -6,7 +6,8 @@ from rest_framework.authentication import CSRFCheck
 from rest_framework.request import Request
 
 from agentserver.access import keys
-from agentserver.access.principal import ANONYMOUS, SCOPES, Principal
+from agentserver.access.principal import ANONYMOUS, Principal
+from agentserver.access.staff import staff_principal
 from agentserver.core.errors import Forbidden, Unauthenticated
 
 CHALLENGE = 'Bearer realm="agentserver"'
@@ -58,10 +59,10 @@ def _staff(request: HttpRequest) -> Principal | None:
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None
     user = getattr(request, "user", None)
-    if user is None or not (user.is_authenticated and user.is_active and user.is_staff):
-        return None
-    _enforce_csrf(request)
-    return Principal("user", str(user.pk), user.get_username(), frozenset(SCOPES))
+    found = staff_principal(user) if user else None
+    if found:
+        _enforce_csrf(request)
+    return found
 
 
 def _enforce_csrf(request: HttpRequest) -> None:

@@ -91,7 +91,7 @@ def test_it_records_the_public_part_of_a_key_as_actor() -> None:
 
 def test_it_records_a_member_of_staff_by_name() -> None:
     client = Client()
-    client.force_login(User.objects.create_user("ada", is_staff=True))
+    client.force_login(User.objects.create_superuser("ada"))
     path = "/v1/config/providers/openai"
     client.put(path, PROVIDER, content_type="application/json")
     assert EntryRevision.objects.latest("id").actor == "user:ada"
