@@ -41,6 +41,14 @@ def test_it_delivers_records_to_every_subscription_of_the_run(live: LiveChannel)
     async_to_sync(scenario)()
 
 
+def test_it_knows_what_it_can_still_show(live: LiveChannel) -> None:
+    run_id = new_id()
+    assert not live.knows(run_id)
+    live.publish(run_id, "t", deltas(1, 2))
+    async_to_sync(live.flush)(run_id)
+    assert live.knows(run_id)
+
+
 def test_it_keeps_the_order_of_what_threads_publish_one_after_another(live: LiveChannel) -> None:
     run_id = new_id()
 

@@ -175,6 +175,8 @@ def test_it_shows_the_state_to_a_client_that_has_none(engine: Engine, api: JsonC
         ({"threadId": "a/b", "messages": [user("u1")]}, 400),
         ({"messages": [user("u1")], "tools": [{"name": "bad name!"}]}, 400),
         ({"messages": [user("u1")], "resume": "yes"}, 400),
+        ({"messages": [user("u1")], "resume": [{"interruptId": "i", "status": []}]}, 400),
+        ({"messages": [user("u1")] * 30_001}, 422),
         ({"messages": [user("u1")], "agentId": "nobody"}, 400),
         ([], 422),
     ],
@@ -237,6 +239,15 @@ def test_it_does_not_play_the_runs_of_others(
     run(api, "echo", user("u1", "secret"), threadId="t", runId=run_id("r"))
     stranger = keyed("read", "run", resource_id="theirs")
     frames = run(stranger, "echo", user("u1", "mine"), threadId="other", runId=run_id("r"))
+    assert text_of(frames) == "mine"
+
+
+def test_it_shows_nobody_what_was_deleted(engine: Engine, api: JsonClient, run_id: RunIds) -> None:
+    engine.agent("echo", ECHO)
+    run(api, "echo", user("u1", "secret"), threadId="t", runId=run_id("r"))
+    assert api.send("delete", "/v1/threads/t", None, {}).status_code == 204
+    stranger = keyed("read", "run", resource_id="theirs")
+    frames = run(stranger, "echo", user("u1", "mine"), threadId="t", runId=run_id("r"))
     assert text_of(frames) == "mine"
 
 

@@ -22,6 +22,7 @@ from agentserver.protocols.ag_ui.answers import (
 from agentserver.protocols.ag_ui.decode import Asked
 from agentserver.protocols.ag_ui.news import News, news_of
 from runs.access import get_run_for
+from runs.events.live import channel
 from runs.models import Run
 from runs.selectors import suspended_calls, waiting_run
 from runs.services import Cut, Input, submit_foreground
@@ -121,8 +122,9 @@ def _submit(principal: Principal, asked: Asked, news: News) -> Turn:
 
 
 def _free_id(run_id: str) -> str:
-    taken = not is_valid_id(run_id) or Run.objects.filter(pk=run_id).exists()
-    return new_id() if taken else run_id
+    """The client's id, unless somebody has it, or had it: a deleted run may still be shown live."""
+    free = is_valid_id(run_id) and not Run.objects.filter(pk=run_id).exists()
+    return run_id if free and not channel().knows(run_id) else new_id()
 
 
 def _extras(asked: Asked) -> dict[str, Any]:

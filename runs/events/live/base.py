@@ -187,6 +187,11 @@ class LiveChannel(ABC):
         """
 
     @abstractmethod
+    def knows(self, run_id: str) -> bool:
+        """Whether something published under this id may still be shown, also after its run was
+        deleted. Blocks for about a second at most; true when nobody can tell."""
+
+    @abstractmethod
     def notify(self, topic: str, notice: Notice) -> None:
         """Send a notice. Callable from any thread; never blocks, never raises."""
 

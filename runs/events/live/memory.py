@@ -1,6 +1,5 @@
 """The live channel inside one process: embedded mode, where web and worker share it."""
 
-import logging
 import threading
 import time
 from collections import deque
@@ -17,8 +16,6 @@ from runs.events.live.base import (
     run_topic,
 )
 from runs.events.types import Record, is_last
-
-logger = logging.getLogger(__name__)
 
 KEPT_RECORDS = 20_000
 KEPT_SECONDS_FINISHED = 300.0
@@ -84,6 +81,9 @@ class MemoryChannel(LiveChannel):
                     break
                 found.append(record)
         return found[::-1]
+
+    def knows(self, run_id: str) -> bool:
+        return run_id in self._buffers
 
     def notify(self, topic: str, notice: Notice) -> None:
         self._deliver(LiveBatch(topic, notice=notice))

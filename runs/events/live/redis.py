@@ -78,6 +78,12 @@ class RedisChannel(LiveChannel):
             if record.seq > after_seq
         ]
 
+    def knows(self, run_id: str) -> bool:
+        try:
+            return bool(self._sync().exists(self._address.stream(run_id)))
+        except (RedisError, OSError):
+            return True
+
     def notify(self, topic: str, notice: Notice) -> None:
         try:
             self._publisher.notify(topic, notice)
