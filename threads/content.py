@@ -1,9 +1,11 @@
 """Content blocks of a message: what rows hold and every face translates."""
 
+import base64
+import binascii
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from agentserver.core import exact_json
 
@@ -13,10 +15,18 @@ class _Block(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+def _decodable(data: str) -> str:
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not valid base64") from None
+    return data
+
+
 class Base64Source(_Block):
     type: Literal["base64"]
     media_type: str
-    data: str
+    data: Annotated[str, AfterValidator(_decodable)]
 
 
 class UrlSource(_Block):
@@ -100,7 +110,6 @@ Block = Annotated[
 ]
 ToolResultBlock.model_rebuild()
 _MEDIA = {"image", "audio", "video"}
-Blocks: TypeAdapter[list[Block]] = TypeAdapter(list[Block])
 
 
 def text_block(text: str) -> dict[str, Any]:

@@ -27,9 +27,12 @@ def loads(text: str | bytes) -> Any:
     """The value of `dumps`; integers of any size stay integers. Raises ValueError."""
     # orjson reads what does not fit 64 bits as a float.
     plain = text if isinstance(text, str) else text.decode()
-    if _LONG_NUMBER.search(plain):
+    if not _LONG_NUMBER.search(plain):
+        return orjson.loads(plain)
+    try:
         return json.loads(plain, parse_constant=_refuse)
-    return orjson.loads(plain)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse(constant: str) -> Any:

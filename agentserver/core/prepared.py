@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 Compiled = tuple[str, tuple[Any, ...]]
 M = TypeVar("M", bound=Model)
 
+ROWS_PER_INSERT = 500
+"""Databases take some ten thousand values in one statement."""
+
 
 class _Name(str):
     """Stands for a value in the parameters of a compiled statement."""
@@ -174,9 +177,11 @@ def insert(*instances: Model) -> None:
     """Inserts instances of one model. Keys that the database makes up are not read back."""
     model = type(instances[0])
     table = _tables.get(model) or _tables.setdefault(model, _Table(model))
-    parameters = [value for instance in instances for value in table.values(instance)]
     with connection.cursor() as cursor:
-        cursor.execute(table.head + ", ".join([table.row] * len(instances)), parameters)
+        for at in range(0, len(instances), ROWS_PER_INSERT):
+            rows = instances[at : at + ROWS_PER_INSERT]
+            parameters = [value for instance in rows for value in table.values(instance)]
+            cursor.execute(table.head + ", ".join([table.row] * len(rows)), parameters)
     _mark_saved(instances)
 
 

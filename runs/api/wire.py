@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, model_validator
 
-from agentserver.core.api.fields import PlainText
+from agentserver.core.api.fields import MAX_MESSAGES, PlainText, either
 from agentserver.core.api.paging import DEFAULT_LIMIT, CursorQuery, Limit
 from agentserver.core.errors import BadRequest
 from agentserver.core.ids import checked_id, new_id
@@ -24,10 +24,6 @@ MODE_ALIASES = {
 MAX_DECISIONS = 128
 
 
-def _either(snake: str, camel: str, *more: str) -> AliasChoices:
-    return AliasChoices(snake, camel, *more)
-
-
 def _mode(value: Any) -> Any:
     return MODE_ALIASES.get(value, value) if isinstance(value, str) else value
 
@@ -37,7 +33,7 @@ ToolDefinitions = Annotated[
     list[dict[str, Any]] | None,
     Field(
         default=None,
-        validation_alias=_either("frontend_tools", "frontendTools", "tools"),
+        validation_alias=either("frontend_tools", "frontendTools", "tools"),
         description="Tools that the caller runs: name, description and a JSON Schema in parameters",
     ),
 ]
@@ -53,16 +49,16 @@ class InputMessage(BaseModel):
 
 
 class RunCreate(BaseModel):
-    agent_id: PlainText = Field(validation_alias=_either("agent_id", "agentId"))
+    agent_id: PlainText = Field(validation_alias=either("agent_id", "agentId"))
     thread_id: PlainText | None = Field(
-        default=None, validation_alias=_either("thread_id", "threadId")
+        default=None, validation_alias=either("thread_id", "threadId")
     )
-    messages: list[InputMessage]
+    messages: list[InputMessage] = Field(max_length=MAX_MESSAGES)
     resource_id: Grouping = Field(
-        default=None, validation_alias=_either("resource_id", "resourceId")
+        default=None, validation_alias=either("resource_id", "resourceId")
     )
     parent_thread_id: Grouping = Field(
-        default=None, validation_alias=_either("parent_thread_id", "parentThreadId")
+        default=None, validation_alias=either("parent_thread_id", "parentThreadId")
     )
     tools: ToolDefinitions
 
@@ -77,14 +73,14 @@ class RunCreate(BaseModel):
 class MessagesCreate(BaseModel):
     """Without an agent the one of the thread's latest run answers."""
 
-    agent_id: Grouping = Field(default=None, validation_alias=_either("agent_id", "agentId"))
-    messages: list[InputMessage]
+    agent_id: Grouping = Field(default=None, validation_alias=either("agent_id", "agentId"))
+    messages: list[InputMessage] = Field(max_length=MAX_MESSAGES)
     mode: SubmitMode = Mode.QUEUE
     tools: ToolDefinitions
 
 
 class InputsCreate(BaseModel):
-    messages: list[InputMessage]
+    messages: list[InputMessage] = Field(max_length=MAX_MESSAGES)
     mode: SubmitMode = Mode.QUEUE
     tools: ToolDefinitions
 
@@ -121,7 +117,7 @@ class DecisionItem(BaseModel):
     """An answer to one tool call. `error` reports that the caller could not run its own tool."""
 
     tool_call_id: PlainText = Field(
-        validation_alias=_either("tool_call_id", "toolCallId"),
+        validation_alias=either("tool_call_id", "toolCallId"),
         description="The id of the call, or of its ticket",
     )
     action: str = Field(description="`resume` or `cancel`")
@@ -180,14 +176,14 @@ class JobListQuery(CursorQuery):
 class StreamQuery(BaseModel):
     close_on_suspend: bool = Field(
         default=False,
-        validation_alias=_either("close_on_suspend", "closeOnSuspend"),
+        validation_alias=either("close_on_suspend", "closeOnSuspend"),
         description="End the stream when the run waits for a decision",
     )
 
 
 class DeleteQuery(BaseModel):
     child_strategy: Literal["detach", "reject", "cascade"] = Field(
-        default="detach", validation_alias=_either("child_strategy", "childStrategy")
+        default="detach", validation_alias=either("child_strategy", "childStrategy")
     )
 
 

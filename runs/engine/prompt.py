@@ -27,6 +27,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from config.specs import AgentSpec
 from runs.engine.conversation import Entry, repaired
+from runs.mailbox.ledger import FAILED
 from runs.providers.settings import ProviderModelSettings
 from runs.tools import Tool
 from threads.content import data_text, file_name
@@ -73,7 +74,7 @@ def _tool_return(entry: Entry, names: dict[str, str]) -> ToolReturnPart:
         tool_name=names.get(entry.tool_call_id, "tool"),
         content=content,
         tool_call_id=entry.tool_call_id,
-        outcome="failed" if entry.metadata.get("failed") else "success",
+        outcome="failed" if entry.metadata.get(FAILED) else "success",
     )
 
 
@@ -117,7 +118,11 @@ def _attachment(block: dict[str, Any]) -> UserContent:
         kind = URL_KINDS[block["type"]]
         found = kind(source["url"], media_type=media_type, identifier=file_name(block))
         return cast("UserContent", found)
-    data = base64.b64decode(source["data"])
+    try:
+        data = base64.b64decode(source["data"])
+    except ValueError:
+        # Stored before it was checked: one file must not silence the whole thread.
+        return f"[{file_name(block) or 'a file'}: its data cannot be read]"
     return BinaryContent(data, media_type=media_type, identifier=file_name(block))
 
 

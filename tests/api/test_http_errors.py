@@ -11,10 +11,10 @@ from django.test import Client
 
 from agentserver.core.errors import Conflict
 from tests.api.conftest import JsonClient
-from tests.api.urls_threads import failing_with
+from tests.api.urls_failing import failing_with
 from threads.models import Thread
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls_threads")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls_failing")]
 
 
 def assert_error(response: Any, status: int) -> str:

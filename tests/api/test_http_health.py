@@ -7,8 +7,6 @@ from django.test import Client
 from agentserver.core.api import health
 from tests.api.conftest import JsonClient
 
-pytestmark = pytest.mark.urls("tests.api.urls_threads")
-
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -6,8 +6,6 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
-pytestmark = pytest.mark.urls("tests.api.urls_threads")
-
 
 @pytest.fixture
 def document() -> dict[str, Any]:

@@ -97,7 +97,6 @@ def status_over_asgi(path: str, raw_path: bytes) -> int:
     return int(sent[0]["status"])
 
 
-@pytest.mark.urls("tests.api.urls_threads")
 @pytest.mark.parametrize("rest", ["b", "messages"])
 def test_it_refuses_an_encoded_slash_in_an_id(open_access: None, rest: str) -> None:
     raw = f"/v1/threads/a%2F{rest}".encode()

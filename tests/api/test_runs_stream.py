@@ -21,7 +21,8 @@ from tests.api.native_stream import (
 )
 from tests.api.tools import echo_tool, waiting_tool
 from tests.engine_fixture import Engine
-from threads.models import Thread
+from threads.models import Message, Thread
+from threads.services import NewMessage, append_messages
 
 
 def test_it_streams_a_run_from_start_to_finish(engine: Engine, api: JsonClient) -> None:
@@ -47,6 +48,35 @@ def test_it_names_the_upstream_model(engine: Engine, api: JsonClient) -> None:
     (report,) = [each for each in stream if each["event_type"] == "inference_complete"]
     assert report["model"] == "echo"
     assert report["usage"]["prompt_tokens"] > 0
+
+
+def test_it_refuses_data_that_no_model_could_read(engine: Engine, api: JsonClient) -> None:
+    engine.agent("echo", ECHO)
+    source = {"type": "base64", "media_type": "image/png", "data": "a"}
+    content = [{"type": "image", "source": source}]
+    body = {"agentId": "echo", "messages": [{"role": "user", "content": content}]}
+    assert api.post("/v1/runs", body).status_code == 422
+    assert not Run.objects.exists()
+
+
+def test_it_answers_on_a_thread_with_data_that_cannot_be_read(
+    engine: Engine, api: JsonClient
+) -> None:
+    """It was stored before anybody checked."""
+    engine.agent("echo", ECHO)
+    thread_id = new_thread(api)
+    source = {"type": "base64", "media_type": "image/png", "data": "a"}
+    broken = NewMessage(role="user", content=[{"type": "image", "source": source}])
+    append_messages(thread=Thread.objects.get(), messages=[broken], run_id="r")
+    stream = events(run_to_end(api, "echo", threadId=thread_id).body)
+    assert stream[-1]["result"]["response"] == "hello world"
+
+
+def test_it_takes_many_messages_at_once(engine: Engine, api: JsonClient) -> None:
+    engine.agent("echo", ECHO)
+    sent = run_to_end(api, "echo", threadId="t", messages=said() * 5_000)
+    assert events(sent.body)[-1]["result"]["response"] == "hello world"
+    assert Message.objects.count() == 5_001
 
 
 def test_it_makes_a_thread_when_none_is_named(engine: Engine, api: JsonClient) -> None:
@@ -221,13 +251,14 @@ def test_it_streams_the_first_run_again_for_an_equal_key(engine: Engine, api: Js
     assert Run.objects.count() == 1
 
 
-def test_it_refuses_another_body_under_an_equal_key(engine: Engine, api: JsonClient) -> None:
+@pytest.mark.parametrize("change", [{"messages": said("x")}, {"resourceId": "theirs"}])
+def test_it_refuses_another_body_under_an_equal_key(
+    engine: Engine, api: JsonClient, change: dict[str, Any]
+) -> None:
     engine.agent("echo", ECHO)
-    body = {"agentId": "echo", "messages": said()}
+    body = {"agentId": "echo", "messages": said(), "resourceId": "ours"}
     api.post("/v1/runs", body, **{"Idempotency-Key": "k"}).getvalue()
-    other = api.post(
-        "/v1/runs", {"agentId": "echo", "messages": said("x")}, **{"Idempotency-Key": "k"}
-    )
+    other = api.post("/v1/runs", {**body, **change}, **{"Idempotency-Key": "k"})
     assert other.status_code == 409
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from runs.models import Job, Run
-from tests.api.conftest import JsonClient
+from tests.api.conftest import JsonClient, keyed
 from tests.api.native_stream import ECHO, calling, new_thread, run_to_end, submit
 from tests.api.rows import BASE, run, thread
 from tests.api.tools import echo_tool, waiting_tool
@@ -160,6 +160,18 @@ def test_it_treats_children_as_asked(
     thread("child", parent=thread("parent"))
     assert api.client.delete(f"/v1/threads/parent{strategy}").status_code == status
     assert dict(Thread.objects.values_list("pk", "parent_id")) == left
+
+
+@pytest.mark.django_db
+def test_it_leaves_the_children_of_another_resource(open_access: None) -> None:
+    ours = thread("parent", resource_id="ours")
+    thread("mine", parent=ours, resource_id="ours")
+    theirs = thread("theirs", parent=ours, resource_id="theirs")
+    thread("grandchild", parent=theirs, resource_id="theirs")
+    caller = keyed("run", resource_id="ours")
+    assert caller.client.delete("/v1/threads/parent?child_strategy=cascade").status_code == 204
+    left = dict(Thread.objects.values_list("pk", "parent_id"))
+    assert left == {"theirs": None, "grandchild": "theirs"}
 
 
 @pytest.mark.django_db

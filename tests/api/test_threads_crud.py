@@ -9,7 +9,7 @@ from tests.api.conftest import JsonClient
 from threads.api.wire import ThreadBody
 from threads.models import Thread
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls_threads")]
+pytestmark = pytest.mark.django_db
 
 
 def create(api: JsonClient, **body: Any) -> dict[str, Any]:
@@ -127,7 +127,9 @@ def test_it_refuses_a_cycle_of_parents(api: JsonClient) -> None:
     assert Thread.objects.get(pk=first["id"]).parent_id is None
 
 
-def test_it_reads_a_thread_with_one_query(api: JsonClient, django_assert_num_queries: Any) -> None:
+def test_it_reads_a_thread_and_its_runs_with_three_queries(
+    api: JsonClient, django_assert_num_queries: Any
+) -> None:
     thread = create(api)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(3):
         api.get(f"/v1/threads/{thread['id']}")

@@ -9,7 +9,7 @@ from agentserver.core.clock import now
 from tests.api.conftest import JsonClient
 from threads.models import Thread
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls_threads")]
+pytestmark = pytest.mark.django_db
 
 
 def make(count: int, **columns: Any) -> list[str]:
@@ -93,7 +93,10 @@ def test_it_refuses_a_cursor_of_other_filters(api: JsonClient) -> None:
     assert answer.json()["error"] == "cursor does not match thread query filters"
 
 
-@pytest.mark.parametrize("cursor", ["x", "thr_", "thr_AAAA", "msg_AAAA", "thr_é", "-1", "9" * 40])
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "thr_", "thr_AAAA", "msg_AAAA", "thr_é", "-1", "9" * 40, "0" * 20 + "9" * 5000],
+)
 def test_it_refuses_a_cursor_it_did_not_make(api: JsonClient, cursor: str) -> None:
     assert api.get("/v1/threads", cursor=cursor).status_code == 400
 

@@ -10,7 +10,7 @@ from threads.content import text_block, text_of
 from threads.models import Thread
 from threads.services import NewMessage, append_messages
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls_threads")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

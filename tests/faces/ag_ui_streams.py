@@ -6,8 +6,8 @@ from typing import Any
 from agentserver.protocols.ag_ui.encode import AgUiEncoder
 from agentserver.protocols.ag_ui.frames import Echo, History, Stored
 from agentserver.protocols.ag_ui.listing import frames_of
-from runs.events.fold import fold
 from runs.events.types import Record, RunFinished, RunSuspended
+from tests.events.folding import fold
 from threads.models import Message
 
 Frame = dict[str, Any]

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentserver_a2a.encode import Encoder
-from runs.events.fold import fold
 from runs.events.types import (
     AnyEvent,
     ArtifactUpdated,
@@ -22,6 +21,7 @@ from runs.events.types import (
     TextStarted,
     ToolCallProgress,
 )
+from tests.events.folding import fold
 from tests.events.run_logs import AT, IDS, RunLog, run_logs
 from tests.faces.a2a_oracle import EVENT, judge
 from tests.faces.a2a_reader import Reader, by_id

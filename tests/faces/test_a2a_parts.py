@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from agentserver_a2a.history import kept
 from agentserver_a2a.parts import answer_parts, blocks_of, parts_of, unsaid
 from agentserver_a2a.wire import Message, Part, part_json
-from threads.content import Blocks
+from threads.content import Block
 
+BLOCKS = TypeAdapter(list[Block])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab"), inner, max_size=2),
@@ -41,7 +43,7 @@ def test_it_gives_every_part_back_as_it_was_sent(parts: list[Part]) -> None:
 
 @given(st.lists(PARTS, min_size=1, max_size=3))
 def test_it_makes_blocks_of_the_known_forms(parts: list[Part]) -> None:
-    assert len(Blocks.validate_python(blocks_of(parts))) == len(parts)
+    assert len(BLOCKS.validate_python(blocks_of(parts))) == len(parts)
 
 
 @pytest.mark.parametrize(

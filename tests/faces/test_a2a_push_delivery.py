@@ -12,10 +12,10 @@ import pytest
 
 from agentserver.access.principal import ANONYMOUS
 from agentserver.core import loops
+from agentserver.core.database import in_database
 from agentserver.core.egress import resolving
 from agentserver_a2a.models import PushConfig
 from agentserver_a2a.push import claims, configs, delivery
-from runs.events.follower import in_database
 from runs.events.segments import read
 from runs.events.types import RunStarted
 from runs.services import Decided, submit_decision

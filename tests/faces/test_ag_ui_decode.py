@@ -48,7 +48,15 @@ def test_it_bears_nulls() -> None:
 
 @pytest.mark.parametrize(
     ("version", "modern"),
-    [(None, False), ("", False), ("1.0", True), ("2.3", True), ("0.9", False), ("next", True)],
+    [
+        (None, False),
+        ("", False),
+        ("1.0", True),
+        ("2.3", True),
+        ("0.9", False),
+        ("next", True),
+        ("²", True),
+    ],
 )
 def test_it_tells_client_generations_apart(version: Any, modern: bool) -> None:
     assert is_modern(version) is modern
@@ -152,6 +160,7 @@ def test_it_leaves_out_parts_it_does_not_know() -> None:
         {"type": "image", "source": {"type": "data", "value": "!", "mimeType": "image/png"}},
         {"type": "image", "source": {"type": "data", "value": "eA=="}},
         {"type": "image", "source": {"type": "file", "value": "f1"}},
+        {"type": "image", "source": {"type": [], "value": "f1"}},
         {"type": "image", "source": {"type": "url", "value": "file:///etc/passwd"}},
         {"type": "binary", "mimeType": "image/png", "id": "f1"},
     ],

@@ -279,6 +279,8 @@ def test_it_does_not_count_files_it_has_already(chat: Chat) -> None:
         ("post", "/chat", "[]", 422),
         ("post", "/chat", {"messages": "none"}, 422),
         ("post", "/chat", {"messages": [1]}, 422),
+        ("post", "/chat", {"messages": [user("hi")] * 30_001}, 422),
+        ("post", "/chat", {"id": "x", "messages": [{"id": [], "role": "user"}]}, 400),
         ("post", "/chat", {"id": "a/b", "messages": []}, 400),
         ("post", "/chat", {"messages": [{**user("hi"), "id": "a/b"}]}, 400),
         ("post", "/threads/nobody/cancel", None, 404),

@@ -8,7 +8,7 @@ import httpx
 from tests.faces.mcp_client_lab import is_alive, pid_in, plain, until
 from tests.live.server import StartServer
 
-SOON = {"AGENTSERVER_LEASE_SECONDS": "2", "AGENTSERVER_MCP_REFRESH_S": "2"}
+SOON = {"AGENTSERVER_LEASE_SECONDS": "2", "AGENTSERVER_MCP_REFRESH_SECONDS": "2"}
 STATUS = "/v1/mcp-servers/plain/status"
 
 

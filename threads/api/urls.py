@@ -1,10 +1,9 @@
+"""What needs no knowledge of runs: the routes of one thread are those of ``runs.api.urls``."""
+
 from django.urls import path
 
-from threads.api.views import ThreadMessagesView, ThreadMetadataView, ThreadsView, ThreadView
+from threads.api.views import ThreadsView
 
 urlpatterns = [
     path("threads", ThreadsView.as_view()),
-    path("threads/<str:thread_id>", ThreadView.as_view()),
-    path("threads/<str:thread_id>/metadata", ThreadMetadataView.as_view()),
-    path("threads/<str:thread_id>/messages", ThreadMessagesView.as_view()),
 ]

@@ -30,7 +30,7 @@ from threads.api.wire import (
     thread_body,
 )
 from threads.models import Thread
-from threads.selectors import MessageFilter, ThreadFilter, page_of_messages, page_of_threads
+from threads.selectors import ThreadFilter, page_of_messages, page_of_threads
 from threads.services import KEEP, ThreadChanges, create_thread, update_thread
 
 
@@ -51,16 +51,7 @@ class ThreadsView(ApiView):
         page = page_of_threads(
             principal=principal_of(request), wanted=thread_filter(query), query=query, columns={}
         )
-        return json_answer(
-            {
-                "items": [row["id"] for row in page.rows],
-                "offset": page.offset,
-                "limit": page.limit,
-                "total": page.total,
-                "has_more": page.has_more,
-                "next_cursor": page.next_cursor,
-            }
-        )
+        return json_answer(page.body([row["id"] for row in page.rows], with_place=True))
 
     @operation(
         "Create a thread",
@@ -108,12 +99,6 @@ class ThreadView(ApiView):
         return json_answer(self.present(thread))
 
 
-class ThreadMetadataView(ThreadView):
-    """``PATCH /v1/threads/:id/metadata`` is the same as ``PATCH /v1/threads/:id``."""
-
-    http_method_names = ["patch"]
-
-
 def _changes(body: ThreadPatch) -> ThreadChanges:
     """`null` clears only what may be cleared; a blank text counts as absent."""
     sent = body.model_fields_set
@@ -138,19 +123,5 @@ class ThreadMessagesView(ApiView):
     def get(self, request: Request, thread_id: str, query: MessageListQuery) -> HttpResponse:
         """In the order they were appended. Internal messages are hidden unless asked for."""
         thread = get_thread_for(principal_of(request), thread_id)
-        wanted = MessageFilter(
-            visibility=query.audience,
-            after=query.after,
-            before=query.before,
-            run_id=query.run_id,
-            order=query.order,
-        )
-        page = page_of_messages(thread=thread, wanted=wanted, query=query)
-        return json_answer(
-            {
-                "messages": [message_body(row) for row in page.rows],
-                "total": page.total,
-                "has_more": page.has_more,
-                "next_cursor": page.next_cursor,
-            }
-        )
+        page = page_of_messages(thread=thread, wanted=query.wanted, query=query)
+        return json_answer(page.body([message_body(row) for row in page.rows], name="messages"))

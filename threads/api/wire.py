@@ -2,25 +2,21 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from agentserver.core.api.fields import PlainObject, PlainText, Unsigned
+from agentserver.core.api.fields import PlainObject, PlainText, Unsigned, either
 from agentserver.core.api.paging import CursorQuery
 from agentserver.core.clock import to_ms
 from agentserver.core.errors import BadRequest
-from agentserver.core.ids import MAX_LENGTH, checked_id, new_id
-from threads.content import Block, text_block
+from agentserver.core.ids import MAX_LENGTH, checked_id
+from threads.content import Block
 from threads.models import Message, Thread
-from threads.services import NewMessage
+from threads.selectors import MessageFilter
 
 INPUT_ROLES = ("user", "assistant", "system")
 # What else a native reader may see of a message's metadata.
 PUBLIC_METADATA = ("sender_agent_id", "compaction")
 _GROUPING = ("resource_id", "resourceId", "parent_thread_id", "parentThreadId")
-
-
-def _either(snake: str, camel: str) -> Any:
-    return AliasChoices(snake, camel)
 
 
 def _trimmed(value: Any) -> Any:
@@ -46,10 +42,10 @@ def checked_parent(value: str | None) -> str | None:
 class ThreadCreate(BaseModel):
     title: PlainText | None = None
     resource_id: Grouping = Field(
-        default=None, validation_alias=_either("resource_id", "resourceId")
+        default=None, validation_alias=either("resource_id", "resourceId")
     )
     parent_thread_id: Grouping = Field(
-        default=None, validation_alias=_either("parent_thread_id", "parentThreadId")
+        default=None, validation_alias=either("parent_thread_id", "parentThreadId")
     )
     custom: PlainObject | None = Field(default=None, description="Free members of the thread")
     metadata: PlainObject | None = Field(
@@ -76,10 +72,10 @@ class ThreadPatch(BaseModel):
     title: PlainText | None = None
     custom: PlainObject | None = Field(default=None, description="Merged key by key")
     resource_id: Grouping = Field(
-        default=None, validation_alias=_either("resource_id", "resourceId")
+        default=None, validation_alias=either("resource_id", "resourceId")
     )
     parent_thread_id: Grouping = Field(
-        default=None, validation_alias=_either("parent_thread_id", "parentThreadId")
+        default=None, validation_alias=either("parent_thread_id", "parentThreadId")
     )
 
     @model_validator(mode="before")
@@ -94,10 +90,10 @@ class ThreadPatch(BaseModel):
 
 class ThreadListQuery(CursorQuery):
     resource_id: Grouping = Field(
-        default=None, validation_alias=_either("resource_id", "resourceId")
+        default=None, validation_alias=either("resource_id", "resourceId")
     )
     parent_thread_id: Grouping = Field(
-        default=None, validation_alias=_either("parent_thread_id", "parentThreadId")
+        default=None, validation_alias=either("parent_thread_id", "parentThreadId")
     )
     root: bool = Field(default=False, description="Only threads without a parent")
 
@@ -109,7 +105,17 @@ class MessageListQuery(CursorQuery):
     after: Unsigned | None = Field(default=None, description="Only messages numbered above")
     before: Unsigned | None = Field(default=None, description="Only messages numbered below")
     order: Literal["asc", "desc"] = "asc"
-    run_id: str = Field(default="", validation_alias=_either("run_id", "runId"))
+    run_id: str = Field(default="", validation_alias=either("run_id", "runId"))
+
+    @property
+    def wanted(self) -> MessageFilter:
+        return MessageFilter(
+            visibility=self.audience,
+            after=self.after,
+            before=self.before,
+            run_id=self.run_id,
+            order=self.order,
+        )
 
     @property
     def audience(self) -> Literal["all", "internal", "external"]:
@@ -117,30 +123,6 @@ class MessageListQuery(CursorQuery):
         if wanted == "all":
             return "all"
         return "internal" if wanted == "internal" else "external"
-
-
-class MessageInput(BaseModel):
-    """A message of a submission. An `id` makes sending it again harmless."""
-
-    role: str
-    content: str
-    id: str | None = None
-
-
-def usable_messages(given: list[MessageInput]) -> list[NewMessage]:
-    """Other roles than user, assistant and system are dropped; `BadRequest` if nothing remains."""
-    kept = [
-        NewMessage(
-            id=new_id() if message.id is None else checked_id(message.id, what="message id"),
-            role=message.role,
-            content=[text_block(message.content)],
-        )
-        for message in given
-        if message.role in INPUT_ROLES
-    ]
-    if not kept:
-        raise BadRequest("at least one message is required")
-    return kept
 
 
 # --- answers -------------------------------------------------------------------------------------

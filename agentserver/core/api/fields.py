@@ -2,11 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from agentserver.core.errors import BadRequest
 
 MAX_INTEGER = 2**63 - 1
+MAX_MESSAGES = 30_000
+"""Messages of one request: databases look no more ids up in one statement than about that."""
+
+
+def either(*names: str) -> AliasChoices:
+    """A member that may be sent under any of ``names``; the first that is there counts."""
+    return AliasChoices(*names)
 
 
 def _no_nul(value: Any) -> Any:

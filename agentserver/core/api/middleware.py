@@ -14,7 +14,7 @@ from agentserver.core.api.dialects import tell
 from agentserver.core.api.errors import native_error, unknown_path
 from agentserver.core.errors import ApiError
 
-HTML_PATHS = ("/admin/", "/playground")
+HTML_PATHS = ("/admin/",)
 
 
 class JsonErrors:

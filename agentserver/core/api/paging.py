@@ -26,6 +26,7 @@ from agentserver.core.errors import BadRequest
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 _MAC_BYTES = 9
+_MAX_DIGITS = len(str(MAX_INTEGER))
 
 Row = TypeVar("Row")
 Position = list[Any]
@@ -64,6 +65,22 @@ class Page(Generic[Row]):
     @property
     def has_more(self) -> bool:
         return self.next_cursor is not None
+
+    def body(
+        self, items: Sequence[Any], *, name: str = "items", with_place: bool = False
+    ) -> dict[str, Any]:
+        """The answer of a list: ``items`` are the rows as they are shown, under ``name``.
+
+        ``with_place`` adds `offset` and `limit`.
+        """
+        place = {"offset": self.offset, "limit": self.limit} if with_place else {}
+        return {
+            name: items,
+            **place,
+            "total": self.total,
+            "has_more": self.has_more,
+            "next_cursor": self.next_cursor,
+        }
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,7 @@ class Listing:
         if not cursor:
             return query.offset, None
         if cursor.isascii() and cursor.isdigit():
-            if int(cursor[:20]) > MAX_INTEGER:
+            if len(cursor) > _MAX_DIGITS or int(cursor) > MAX_INTEGER:
                 raise self._malformed()
             return int(cursor), None
         return self._decode(cursor, filters)

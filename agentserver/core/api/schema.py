@@ -135,8 +135,8 @@ class ApiSchema(AutoSchema):
                 described["description"] = alternative.description
             if alternative is not None:
                 content |= self._content(alternative)
-        for described_content in content.values():
-            described_content |= _examples(self.operation.examples, status)
+        for first in list(content.values())[:1]:
+            first |= _examples(self.operation.examples, status)
         return {**described, "content": content} if content else described
 
     def _content(self, answer: Any) -> Schema:

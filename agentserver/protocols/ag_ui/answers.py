@@ -13,6 +13,7 @@ from agentserver.protocols.ag_ui.outcome import CLIENT_TOOL, wants_approval
 from runs.models import Run, ToolCall
 from runs.selectors import calls_behind, suspended_at, suspended_calls, waiting_run
 from runs.services import Decided, submit_decisions
+from threads.services import thread_not_found
 
 Place = tuple[str, int]
 """A run, and the seq behind which its answer to this request begins."""
@@ -200,7 +201,7 @@ def _data(text: str) -> Any:
 def _submit(
     principal: Principal, asked: Asked, news: News, run: Run, decisions: Sequence[Decided]
 ) -> None:
-    missing = NotFound(f"thread not found: {asked.thread_id}")
+    missing = thread_not_found(asked.thread_id)
     try:
         submit_decisions(
             principal=principal,

@@ -98,7 +98,7 @@ def is_modern(version: Any) -> bool:
     if version is None or version == "":
         return False
     major = str(version).strip().partition(".")[0]
-    return not major.isdigit() or int(major[:9]) >= 1
+    return not (major.isascii() and major.isdigit()) or int(major[:9]) >= 1
 
 
 # --- messages -------------------------------------------------------------------------------------
@@ -182,6 +182,6 @@ def _answer(entry: Any) -> Answer:
     if not isinstance(interrupt_id, str) or not interrupt_id:
         raise BadRequest("invalid resume: an entry needs an interruptId")
     status = entry.get("status", "resolved")
-    if status not in {"resolved", "cancelled"}:
+    if status not in ("resolved", "cancelled"):
         raise BadRequest(f"invalid resume: unknown status {status!r}")
     return Answer(interrupt_id, status == "cancelled", entry.get("payload"))

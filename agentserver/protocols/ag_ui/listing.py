@@ -12,6 +12,7 @@ from agentserver.protocols.ag_ui.frames import (
     reasoning_id,
 )
 from agentserver.protocols.ag_ui.parts import TEXTUAL, content_of, text_of
+from runs.mailbox.ledger import PLACEHOLDER
 from runs.selectors import answer_times
 from threads.models import Message, Thread
 
@@ -100,7 +101,7 @@ def _call(call: dict[str, Any]) -> Frame:
 
 
 def _tool(row: Message) -> list[Frame]:
-    if row.metadata.get("placeholder"):
+    if row.metadata.get(PLACEHOLDER):
         return []
     return [
         {

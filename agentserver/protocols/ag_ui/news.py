@@ -9,6 +9,7 @@ from agentserver.core.ids import new_id
 from agentserver.protocols.ag_ui.decode import Asked, ClientMessage
 from agentserver.protocols.ag_ui.listing import CLIENT_ROLE, NAME
 from agentserver.protocols.ag_ui.parts import content_of
+from runs.mailbox.ledger import FAILED
 from threads.content import text_block, text_of
 from threads.models import Message, Thread
 from threads.services import NewMessage
@@ -106,7 +107,7 @@ def _foreign_result(message: ClientMessage, fresh: Sequence[ClientMessage]) -> N
     if message.call_id not in called:
         return None
     blocks = message.blocks or [text_block(message.error or "")]
-    metadata = {"failed": True} if message.error else {}
+    metadata = {FAILED: True} if message.error else {}
     return _new(message, "tool", blocks, metadata, tool_call_id=message.call_id)
 
 

@@ -49,7 +49,7 @@ def _source(source: Part) -> Block:
     media_type = source.get("mimeType") or source.get("media_type")
     if not isinstance(value, str):
         raise BadRequest("invalid message: the source of a part needs a value")
-    if source.get("type") in {"data", "base64"}:
+    if source.get("type") in ("data", "base64"):
         return _data(value, media_type)
     if source.get("type") == "url":
         return _url(value, media_type)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from django.conf import settings
 
 from agentserver.core.api.answers import encode
+from agentserver.core.database import in_database
 from agentserver.core.sse import frame
 from agentserver.protocols.ag_ui.decode import Asked
 from agentserver.protocols.ag_ui.encode import AgUiEncoder
@@ -15,7 +16,6 @@ from agentserver.protocols.ag_ui.frames import Echo, Frame, History
 from agentserver.protocols.ag_ui.listing import history_of
 from agentserver.protocols.ag_ui.turns import Turn
 from runs.events import log
-from runs.events.follower import in_database
 from runs.events.types import Record
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """The five AG-UI routes."""
 
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -27,7 +28,7 @@ from agentserver.protocols.ag_ui.wire import (
 from runs.services import interrupt_thread
 from threads.access import get_thread_for
 from threads.api.wire import MessageListQuery
-from threads.selectors import MessageFilter, page_of_messages
+from threads.selectors import page_of_messages
 
 EVENTS = EventStream("The events of the run, from RUN_STARTED to its end", data=AgUiEvent)
 _LAST_WORDS_SECONDS = 60
@@ -127,23 +128,8 @@ class MessagesView(AgUiView):
             thread = get_thread_for(principal_of(request), id)
         except NotFound:
             return json_answer({"messages": [], "total": 0, "has_more": False, "next_cursor": None})
-        page = page_of_messages(thread=thread, wanted=_wanted(query), query=query)
+        page = page_of_messages(thread=thread, wanted=query.wanted, query=query)
         messages = messages_of(page.rows, newest_first=query.order == "desc")
-        answer: dict[str, Any] = {
-            "messages": messages,
-            # Rows, corrected by what the rows of this page make of themselves.
-            "total": page.total - len(page.rows) + len(messages),
-            "has_more": page.has_more,
-            "next_cursor": page.next_cursor,
-        }
-        return json_answer(answer)
-
-
-def _wanted(query: MessageListQuery) -> MessageFilter:
-    return MessageFilter(
-        visibility=query.audience,
-        after=query.after,
-        before=query.before,
-        run_id=query.run_id,
-        order=query.order,
-    )
+        # Rows, corrected by what the rows of this page make of themselves.
+        total = page.total - len(page.rows) + len(messages)
+        return json_answer(replace(page, total=total).body(messages, name="messages"))

@@ -2,13 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from agentserver.core.api.fields import PlainText
-
-
-def _either(camel: str, snake: str) -> AliasChoices:
-    return AliasChoices(camel, snake)
+from agentserver.core.api.fields import MAX_MESSAGES, PlainText, either
 
 
 class RunAgentBody(BaseModel):
@@ -17,26 +13,26 @@ class RunAgentBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     thread_id: PlainText | None = Field(
-        default=None, validation_alias=_either("threadId", "thread_id")
+        default=None, validation_alias=either("threadId", "thread_id")
     )
     run_id: PlainText | None = Field(
         default=None,
-        validation_alias=_either("runId", "run_id"),
+        validation_alias=either("runId", "run_id"),
         description="Echoed in every event; also the id of the run when it is free",
     )
     parent_run_id: PlainText | None = Field(
-        default=None, validation_alias=_either("parentRunId", "parent_run_id")
+        default=None, validation_alias=either("parentRunId", "parent_run_id")
     )
-    agent_id: PlainText | None = Field(
-        default=None, validation_alias=_either("agentId", "agent_id")
-    )
+    agent_id: PlainText | None = Field(default=None, validation_alias=either("agentId", "agent_id"))
     protocol_version: Any = Field(
         default=None,
-        validation_alias=_either("protocolVersion", "protocol_version"),
+        validation_alias=either("protocolVersion", "protocol_version"),
         description="Decides which outcomes the client understands",
     )
     messages: list[dict[str, Any]] | None = Field(
-        default=None, description="The client's whole history, or only what is new"
+        default=None,
+        max_length=MAX_MESSAGES,
+        description="The client's whole history, or only what is new",
     )
     state: Any = Field(default=None, description="An object that is not empty becomes the state")
     context: Any = Field(default=None, description="A list of {description, value}, or an object")
@@ -44,7 +40,7 @@ class RunAgentBody(BaseModel):
         default=None, description="Tools that the client runs: name, description, parameters"
     )
     forwarded_props: Any = Field(
-        default=None, validation_alias=_either("forwardedProps", "forwarded_props")
+        default=None, validation_alias=either("forwardedProps", "forwarded_props")
     )
     resume: Any = Field(
         default=None, description="Answers to interrupts: [{interruptId, status, payload}]"

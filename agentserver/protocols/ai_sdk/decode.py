@@ -34,10 +34,15 @@ def new_messages(posted: Sequence[Posted], *, stored: Collection[str]) -> list[N
     before is older than the conversation here, and was cut off or never arrived.
     """
     candidates = _tail(posted) if stored else posted
-    fresh = [message for message in candidates if message.get("id") not in stored]
+    fresh = [message for message in candidates if not is_stored(message, stored)]
     messages = [each for each in map(new_message, fresh) if each is not None]
     check_files(block for message in messages for block in message.content)
     return messages
+
+
+def is_stored(posted: Posted, stored: Collection[str]) -> bool:
+    given = posted.get("id")
+    return isinstance(given, str) and given in stored
 
 
 def _tail(posted: Sequence[Posted]) -> Sequence[Posted]:

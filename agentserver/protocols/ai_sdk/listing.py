@@ -20,7 +20,6 @@ from runs.models import Run
 from runs.selectors import run_under_way
 from threads.api.wire import MessageListQuery
 from threads.models import Message, Thread
-from threads.selectors import MessageFilter
 
 LISTINGS = {
     "asc": Listing("message", "msg_", ("turn", "half", "seq")),
@@ -98,10 +97,7 @@ def _entries(
 
 
 def _rows(thread: Thread, query: MessageListQuery) -> list[Row]:
-    wanted = MessageFilter(
-        visibility=query.audience, after=query.after, before=query.before, run_id=query.run_id
-    )
-    rows = wanted.apply(Message.objects.filter(thread=thread)).order_by("seq")
+    rows = query.wanted.apply(Message.objects.filter(thread=thread)).order_by("seq")
     found: Iterable[Any] = rows.values("pk", "seq", "turn", "role", "run_id", "step_index")
     return list(found)
 

@@ -5,14 +5,12 @@ from typing import Any
 
 from agentserver.protocols.ai_sdk.decode import CLIENT_METADATA
 from agentserver.protocols.ai_sdk.files import file_part
+from runs.mailbox.ledger import FAILED, PLACEHOLDER
 from threads.content import text_of
 from threads.models import Message
 
 Part = dict[str, Any]
 UIMessage = dict[str, Any]
-
-PLACEHOLDER = "placeholder"
-FAILED = "failed"
 
 
 def own_message(row: Message) -> UIMessage | None:

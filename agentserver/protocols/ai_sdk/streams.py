@@ -7,13 +7,13 @@ from contextlib import aclosing
 from django.http import HttpRequest
 
 from agentserver.core.api.answers import encode
+from agentserver.core.database import in_database
 from agentserver.core.sse import EventStreamResponse, frame
 from agentserver.protocols.ai_sdk.chunks import Chunk
 from agentserver.protocols.ai_sdk.encoder import MessageEncoder
 from agentserver.protocols.ai_sdk.turn import Turn
 from runs.events import log
 from runs.events.fold import surviving
-from runs.events.follower import in_database
 from runs.selectors import is_under_way
 
 logger = logging.getLogger(__name__)

@@ -120,7 +120,7 @@ class _Request:
         """The last message, when it is said to replace the stored one with its id."""
         last = self.posted[-1] if self.posted else {}
         is_edit = last.get("role") == "user" and last.get("id") == self.body.message_id
-        if not is_edit or last.get("id") not in stored:
+        if not is_edit or not decode.is_stored(last, stored):
             return None
         edited = decode.new_message(last)
         if edited is None:
@@ -130,7 +130,7 @@ class _Request:
 
     def _regenerate(self, stored: frozenset[str]) -> Turn:
         """The answer is taken back to the last message that the client kept."""
-        known = [each["id"] for each in self.posted if each.get("id") in stored]
+        known = [each["id"] for each in self.posted if decode.is_stored(each, stored)]
         messages = decode.new_messages(self.posted, stored=stored)
         cut = next(filter(None, map(self._cut_behind, reversed(known))), None)
         if cut is None and not messages:

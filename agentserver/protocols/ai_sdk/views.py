@@ -119,14 +119,7 @@ class ThreadMessagesView(_AiSdkView):
         with suppress(NotFound):
             thread = get_thread_for(principal, thread_id)
             page = page_of_ui_messages(principal=principal, thread=thread, query=query)
-        return json_answer(
-            {
-                "messages": page.rows,
-                "total": page.total,
-                "has_more": page.has_more,
-                "next_cursor": page.next_cursor,
-            }
-        )
+        return json_answer(page.body(page.rows, name="messages"))
 
 
 class ThreadCancelView(_AiSdkView):

@@ -2,13 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from agentserver.core.api.fields import PlainText
-
-
-def _either(*names: str) -> Any:
-    return AliasChoices(*names)
+from agentserver.core.api.fields import MAX_MESSAGES, PlainText, either
 
 
 def _trimmed(value: Any) -> Any:
@@ -28,21 +24,23 @@ class ChatRequest(BaseModel):
 
     id: OptionalId = Field(default=None, description="The chat's id, which names the thread")
     thread_id: OptionalId = Field(
-        default=None, validation_alias=_either("threadId", "thread_id"), description="Before `id`"
+        default=None, validation_alias=either("threadId", "thread_id"), description="Before `id`"
     )
     agent_id: OptionalId = Field(
         default=None,
-        validation_alias=_either("agentId", "agent_id"),
+        validation_alias=either("agentId", "agent_id"),
         description="Without it the agent of the thread's latest run answers",
     )
-    messages: list[dict[str, Any]] = Field(default_factory=list, description="UI messages")
+    messages: list[dict[str, Any]] = Field(
+        default_factory=list, max_length=MAX_MESSAGES, description="UI messages"
+    )
     message: dict[str, Any] | None = None
     trigger: str | None = Field(
         default=None, description="`submit-message` (the default) or `regenerate-message`"
     )
     message_id: OptionalId = Field(
         default=None,
-        validation_alias=_either("messageId", "message_id"),
+        validation_alias=either("messageId", "message_id"),
         description="The message to edit or to generate anew",
     )
     state: dict[str, Any] | None = Field(
@@ -50,7 +48,7 @@ class ChatRequest(BaseModel):
     )
     tools: list[dict[str, Any]] | None = Field(
         default=None,
-        validation_alias=_either("tools", "frontendTools", "frontend_tools"),
+        validation_alias=either("tools", "frontendTools", "frontend_tools"),
         description="Tools that the page runs: name, description and a JSON Schema in parameters",
     )
 

@@ -116,16 +116,7 @@ class ThreadMailboxView(ApiView):
             query=query,
             status=query.wanted,
         )
-        return json_answer(
-            {
-                "items": [job_record(view) for view in page.rows],
-                "offset": page.offset,
-                "limit": page.limit,
-                "total": page.total,
-                "has_more": page.has_more,
-                "next_cursor": page.next_cursor,
-            }
-        )
+        return json_answer(page.body([job_record(view) for view in page.rows], with_place=True))
 
     @operation(
         "Push a payload to a thread",

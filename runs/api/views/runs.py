@@ -28,14 +28,7 @@ RUN_STREAM = EventStream("The events of the run, to its end", data=NativeEvent)
 
 def _page(principal: Principal, query: RunListQuery, thread_id: str | None) -> HttpResponse:
     page = page_of_runs(principal=principal, query=query, thread_id=thread_id, status=query.wanted)
-    return json_answer(
-        {
-            "items": [run_record(view) for view in page.rows],
-            "total": page.total,
-            "has_more": page.has_more,
-            "next_cursor": page.next_cursor,
-        }
-    )
+    return json_answer(page.body([run_record(view) for view in page.rows]))
 
 
 class RunsView(ApiView):

@@ -38,16 +38,7 @@ class ThreadSummariesView(ApiView):
         page = page_of_summaries(
             principal=principal_of(request), wanted=thread_filter(query), query=query
         )
-        return json_answer(
-            {
-                "items": [_summary(row) for row in page.rows],
-                "offset": page.offset,
-                "limit": page.limit,
-                "total": page.total,
-                "has_more": page.has_more,
-                "next_cursor": page.next_cursor,
-            }
-        )
+        return json_answer(page.body([_summary(row) for row in page.rows], with_place=True))
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:

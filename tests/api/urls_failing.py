@@ -1,4 +1,4 @@
-"""The thread routes without the runs API in front of them, and views that fail at will."""
+"""The routes of the product, and views that fail at will."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +34,7 @@ def crash(request: object) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", include("agentserver.core.api.urls")),
-    path("v1/", include("threads.api.urls")),
+    path("", include("agentserver.urls")),
     path("boom", Boom.as_view()),
     path("crash", crash),
 ]
