@@ -11,7 +11,8 @@ from runs.services.requests import Input, Submitted
 
 
 def _scope(request: Input) -> str:
-    return f"{request.principal.id}:{request.thread_id or ''}"[:255]
+    named = f"{request.principal.kind}:{request.principal.id}:{request.thread_id or ''}"
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def _digest(request: Input) -> str:
@@ -20,6 +21,10 @@ def _digest(request: Input) -> str:
         "mode": request.mode,
         "messages": [[m.role, m.content] for m in request.messages],
         "extras": request.extras,
+        "resource": request.resource_id,
+        "parent": request.parent_thread_id,
+        "state": request.state,
+        "cut": request.cut and [request.cut.message_id, request.cut.inclusive],
     }
     return hashlib.sha256(dumps(body).encode()).hexdigest()
 
