@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef
 from agentserver.core.clock import now
 from runs import dispatch
 from runs.mailbox import lane as lanes
+from runs.mailbox.row_by_row import row_by_row
 from runs.mailbox.submit import insert_resume
 from runs.models import Run, ToolCall
 
@@ -46,7 +47,7 @@ def resume_forgotten_parents() -> int:
     waiting = ToolCall.objects.filter(status=ToolCall.Status.SUSPENDED).exclude(child_run_id="")
     alive = Run.objects.filter(pk=OuterRef("child_run_id")).exclude(status=Run.Status.DONE)
     forgotten = waiting.filter(~Exists(alive)).values_list("run_id", "child_run_id")[:BATCH]
-    return sum(resume_parent(parent_id, child_id) for parent_id, child_id in forgotten)
+    return sum(row_by_row(resume_parent, forgotten))
 
 
 def open_children(run_id: str) -> list[Run]:

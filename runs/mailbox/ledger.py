@@ -6,9 +6,13 @@ from agentserver.core.exact_json import dumps
 from runs.events.types import Suspension, ToolCallFinished
 from runs.models import ToolCall
 from runs.tools.result import ToolResult
+from threads.content import text_block
 from threads.services import NewMessage
 
 INTERRUPTED = "[Tool execution was interrupted]"
+# In the metadata of a tool message: it only holds the place of an answer, or tells of a failure.
+PLACEHOLDER = "placeholder"
+FAILED = "failed"
 Status = ToolCall.Status
 
 
@@ -61,7 +65,7 @@ def tool_message(row: ToolCall, *, step: int) -> NewMessage:
     return NewMessage(
         id=row.result_message_id,
         role="tool",
-        content=[{"type": "text", "text": _text(row)}, *((row.result or {}).get("content") or [])],
+        content=[text_block(_text(row)), *((row.result or {}).get("content") or [])],
         tool_call_id=row.call_id,
         step_index=step,
         metadata=_metadata(row),
@@ -72,8 +76,8 @@ def _metadata(row: ToolCall) -> dict[str, Any]:
     # A call that ended without an answer stays a placeholder: no later inference reads about it.
     unanswered = row.status == Status.CANCELLED and not row.decision
     if row.status == Status.SUSPENDED or unanswered:
-        return {"placeholder": True}
-    return {"failed": True} if row.status == Status.FAILED else {}
+        return {PLACEHOLDER: True}
+    return {FAILED: True} if row.status == Status.FAILED else {}
 
 
 def _text(row: ToolCall) -> str:

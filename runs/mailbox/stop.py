@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from agentserver.core.clock import now, now_ms
 from agentserver.core.ids import new_id
@@ -13,6 +14,7 @@ from runs.events.types import Termination
 from runs.mailbox import families
 from runs.mailbox import lane as lanes
 from runs.mailbox.finish import finish_detached
+from runs.mailbox.row_by_row import row_by_row
 from runs.mailbox.submit import insert_resume
 from runs.models import Job, Lane, Run, ToolCall
 
@@ -99,6 +101,15 @@ def stop_children(run_id: str) -> None:
     """Runs that a stopped run delegated to have nobody left to answer to."""
     for child in families.open_children(run_id):
         stop_by_id(child.pk)
+
+
+def stop_orphans() -> None:
+    """Runs whose parent ended, or was to be stopped with them, before anybody stopped them."""
+    ended = Q(parent__status=Run.Status.DONE)
+    asked = Q(status=Run.Status.WAITING) & ~Q(cancel_requested="")
+    orphans = Run.objects.exclude(status=Run.Status.DONE).filter(ended | asked).order_by()
+    for _ in row_by_row(stop_by_id, orphans.values_list("pk")[: families.BATCH]):
+        pass
 
 
 @transaction.atomic

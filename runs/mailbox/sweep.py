@@ -1,7 +1,8 @@
 """The sweeper moves on what nobody else will ever touch again. Idempotent, cheap when idle."""
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
@@ -9,16 +10,20 @@ from django.db import transaction
 from django.db.models import F
 
 from agentserver.core.clock import now
+from config.rotation import prune_snapshots
 from runs.events.types import Termination
 from runs.mailbox import families
 from runs.mailbox import lane as lanes
 from runs.mailbox.finish import finish_detached
-from runs.mailbox.stop import stop_children
+from runs.mailbox.row_by_row import row_by_row
+from runs.mailbox.stop import stop_children, stop_orphans
 from runs.models import IdempotencyKey, Job, Lane, Run
 
 # More events than an attempt can publish between its last commit and its death.
 SEQ_JUMP = 1_000_000
 BATCH = 100
+PRUNED_AT_ONCE = 1000
+SNAPSHOT_AGE = timedelta(days=1)
 TERMINAL = (
     Job.State.ACCEPTED,
     Job.State.CANCELLED,
@@ -41,6 +46,7 @@ class Swept:
 def sweep() -> Swept:
     requeued, dead = requeue_expired_leases()
     families.resume_forgotten_parents()
+    stop_orphans()
     return Swept(
         requeued=requeued,
         dead=dead,
@@ -52,15 +58,11 @@ def sweep() -> Swept:
 def requeue_expired_leases() -> tuple[int, int]:
     """Jobs whose lease ran out go back in line, or die at their last attempt."""
     expired = Job.objects.filter(state=Job.State.CLAIMED, lease_until__lt=now())
-    requeued = dead = 0
-    for job_id, thread_id in expired.values_list("pk", "thread_id")[:BATCH]:
-        with transaction.atomic():
-            outcome = _requeue(job_id, thread_id)
-        requeued += outcome == Job.State.QUEUED
-        dead += outcome == Job.State.DEAD_LETTER
-    return requeued, dead
+    outcomes = Counter(row_by_row(_requeue, expired.values_list("pk", "thread_id")[:BATCH]))
+    return outcomes[Job.State.QUEUED], outcomes[Job.State.DEAD_LETTER]
 
 
+@transaction.atomic
 def _requeue(job_id: str, thread_id: str) -> str | None:
     lane = lanes.lock_existing(thread_id)
     expired = Job.objects.filter(pk=job_id, state=Job.State.CLAIMED, lease_until__lt=now())
@@ -103,13 +105,10 @@ def end_expired_suspensions() -> int:
     overdue = Run.objects.filter(status=Run.Status.WAITING, expires_at__lt=now())
     # A delegate waits longer than its parent: once it ends, the parent has something to go on with.
     overdue = overdue.order_by("expires_at")
-    ended = 0
-    for run_id, thread_id in overdue.values_list("pk", "thread_id")[:BATCH]:
-        with transaction.atomic():
-            ended += _end_expired(run_id, thread_id)
-    return ended
+    return sum(row_by_row(_end_expired, overdue.values_list("pk", "thread_id")[:BATCH]))
 
 
+@transaction.atomic
 def _end_expired(run_id: str, thread_id: str) -> bool:
     lane = lanes.lock_existing(thread_id)
     overdue = Run.objects.filter(pk=run_id, status=Run.Status.WAITING, expires_at__lt=now())
@@ -124,9 +123,23 @@ def _end_expired(run_id: str, thread_id: str) -> bool:
 
 
 def prune() -> int:
-    """Deletes terminal jobs and idempotency keys past their retention, in bounded batches."""
+    """Deletes what nobody needs any more; returns the number of jobs.
+
+    That is terminal jobs and idempotency keys past their retention, in bounded batches, and
+    configuration that was replaced `SNAPSHOT_AGE` ago, unless a run that is not done uses it.
+    """
     limit = now() - timedelta(hours=settings.AGENTSERVER_JOB_RETENTION_HOURS)
-    jobs = Job.objects.filter(state__in=TERMINAL, updated_at__lt=limit)
-    deleted, _ = Job.objects.filter(pk__in=list(jobs.values_list("pk", flat=True)[:1000])).delete()
+    deleted = 0
+    while batch := _delete_jobs(limit):
+        deleted += batch
     IdempotencyKey.objects.filter(created_at__lt=limit).delete()
+    pinned = Run.objects.exclude(status=Run.Status.DONE).values("config_version")
+    prune_snapshots(keep=pinned, before=now() - SNAPSHOT_AGE)
     return deleted
+
+
+def _delete_jobs(before: datetime) -> int:
+    """One batch; each is a transaction of its own."""
+    old = Job.objects.filter(state__in=TERMINAL, updated_at__lt=before)
+    ids = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    return Job.objects.filter(pk__in=ids).delete()[0]

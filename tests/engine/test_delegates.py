@@ -10,6 +10,7 @@ from agentserver.core.errors import Conflict
 from runs import services
 from runs.models import Run, ToolCall
 from runs.selectors import is_under_way
+from runs.services import Mode
 from tests.engine.conftest import Offer
 from tests.engine.crashes import take_away
 from tests.engine.folding import assert_fold
@@ -133,6 +134,36 @@ def test_it_stops_the_child_of_a_waiting_parent(how: str, family: Lab) -> None:
     child = child_of(waiting)
     stop_parent(how, family, waiting)
     assert family.end(child).termination_code == "cancelled"
+
+
+@pytest.mark.parametrize("how", ["cancel", "interrupt", "foreground", "delete"])
+def test_it_stops_a_child_that_nobody_came_to_stop(
+    how: str, family: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process died between the end of the parent and that of the child."""
+    asking_child(family)
+    waiting = family.ask()
+    child = child_of(waiting)
+    monkeypatch.setattr("runs.mailbox.stop.stop_children", lambda _: None)
+    monkeypatch.setattr("runs.services.deletion._stop_all", lambda _: None)
+    stop_parent(how, family, waiting)
+    assert family.end(child).termination_code == "cancelled"
+
+
+def test_it_stops_the_child_of_a_parent_that_fails(
+    family: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking_child(family)
+    waiting = family.ask()
+    child = child_of(waiting)
+    monkeypatch.setattr("runs.engine.assembly.build", broken_assembly)
+    assert family.submit("new", mode=Mode.RESUME).run.pk == waiting.pk
+    assert family.end(waiting).termination_code == "error"
+    assert family.end(child).termination_code == "cancelled"
+
+
+async def broken_assembly(*_: Any) -> Any:
+    raise RuntimeError("a bug")
 
 
 def stop_parent(how: str, lab: Lab, run: Run) -> None:
