@@ -12,7 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 IMPORT_PATHS := .:a2a:mcp
 CLIENTS := tests/clients
-SOURCES := agentserver benchmarks config threads memory runs a2a/agentserver_a2a mcp/agentserver_mcp tests
+SOURCES := agentserver benchmarks config threads memory runs a2a/agentserver_a2a mcp/agentserver_mcp tests \
+	scripts manage.py
 
 # The newest of the usual names that is recent enough; python3 first, it is what people expect.
 FIND_PYTHON = for name in python3 python3.13 python3.12 python3.11; do \
@@ -94,7 +95,7 @@ lock: $(VENV)/.uv ## Resolve pyproject.toml again into requirements/*.txt
 clean: ## Remove everything that can be made again; keeps $(DATA)
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist staticfiles
 	rm -rf $(CLIENTS)/node_modules
-	find . -name __pycache__ -not -path './data/*' -prune -exec rm -rf {} +
+	find '$(CURDIR)' -name __pycache__ -not -path '$(abspath $(DATA))/*' -prune -exec rm -rf {} +
 
 # --- set-up ---------------------------------------------------------------------------------------
 # One stamp per requirements file; dev contains test contains runtime.

@@ -22,7 +22,7 @@ Apps are read in the order of ``INSTALLED_APPS``; of two documents with one id t
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -33,7 +33,6 @@ from django.utils.module_loading import module_has_submodule
 from config.namespaces import AGENTS, MCP_SERVERS, MODELS, NAMESPACES, PROVIDERS
 
 Documents = dict[str, list[Mapping[str, Any]]]
-Loader = Callable[[], Mapping[str, Iterable[Mapping[str, Any]]]]
 
 _MODULES = ("providers", "agents")
 _LISTS = {
@@ -42,7 +41,6 @@ _LISTS = {
     "AGENTS": AGENTS,
     "MCP_SERVERS": MCP_SERVERS,
 }
-_loaders: list[Loader] = []
 
 
 class Declared(dict[str, Any]):
@@ -105,23 +103,9 @@ def mcp_server(id: str, *, transport: str, **members: Any) -> Declared:
     return Declared(MCP_SERVERS, {"id": id, "transport": transport, **members})
 
 
-def register_defaults(loader: Loader) -> Loader:
-    """Add a function that returns documents by namespace; usable as a decorator.
-
-    For documents that depend on the environment, from `AppConfig.ready`. Loaders come before
-    modules.
-    """
-    if loader not in _loaders:
-        _loaders.append(loader)
-    return loader
-
-
 def collect_defaults() -> Documents:
-    """All documents from loaders and modules, in order. Imports the modules."""
+    """All documents of the modules, in order. Imports them."""
     found: Documents = {name: [] for name in NAMESPACES}
-    for loader in _loaders:
-        for namespace, documents in loader().items():
-            found[namespace].extend(documents)
     for module in _modules():
         for namespace, document in declared_in(module):
             found[namespace].append(document)

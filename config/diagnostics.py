@@ -7,7 +7,7 @@ from typing import Any
 from config.compile import Specs, fingerprint, problems
 from config.documents import parse
 from config.errors import InvalidPayload
-from config.known_tools import known_tools
+from config.known_tools import DELEGATE_PREFIX, known_tools
 from config.matching import glob
 from config.models import Entry, Snapshot
 from config.namespaces import NAMESPACES
@@ -20,7 +20,6 @@ from config.specs import AgentSpec, McpServerSpec, ModelSpec, ProviderSpec
 from config.specs.base import Spec
 
 _API_KEY = pointer(("api_key",))
-_DELEGATE_TOOL = "agent_run_"
 
 
 @dataclass
@@ -130,7 +129,7 @@ def _idle_sections(agent: AgentSpec) -> Iterator[str]:
 
 def _idle_tool_names(agent: AgentSpec, tools: Collection[str]) -> Iterator[str]:
     """Tools come and go with MCP servers, so an unknown name is no error."""
-    known = {*tools, *(f"{_DELEGATE_TOOL}{delegate}" for delegate in agent.delegates)}
+    known = {*tools, *(f"{DELEGATE_PREFIX}{delegate}" for delegate in agent.delegates)}
     for member in ("allowed_tools", "excluded_tools"):
         for name in getattr(agent, member) or ():
             if name not in known:

@@ -6,6 +6,9 @@ from typing import Any
 
 from config.registry import Registry
 
+DELEGATE_PREFIX = "agent_run_"
+"""How the name of a tool begins that asks another agent; the agent's id follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownTool:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentserver.core.database import release_database
 from agentserver.core.errors import Unavailable
-from agentserver.core.sse import release_database
 from config.models import Entry
 from config.namespaces import MODELS, NAMESPACES, PROVIDERS
 from config.selectors import get_entry

@@ -95,9 +95,6 @@ class Registry:
             raise AgentNotFound(agent_id)
         return AgentSpec.model_validate(self._reveal(AGENTS, agent_id))
 
-    def document_counts(self) -> dict[str, int]:
-        return {namespace: len(self._compiled.get(namespace, {})) for namespace in NAMESPACES}
-
     def _reveal(self, namespace: str, key: str) -> dict[str, Any]:
         known = self._revealed.get((namespace, key))
         if known is None:

@@ -3,13 +3,16 @@
 import functools
 from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from agentserver.core.secrets import reencrypt
 from config.compile import Compiled, fingerprint
 from config.models import Entry, EntryRevision, Snapshot
 from config.publication import lock_configuration
+from config.registry import FALLBACKS
 
 BATCH = 200
 
@@ -41,11 +44,26 @@ def reencrypt_secrets() -> int:
     return _entries(renew) + _revisions() + _snapshots(renew) + others
 
 
-def prune_snapshots(*, keep: Collection[int], before: datetime) -> int:
-    """Delete snapshots published before a moment, except the newest and the versions to keep."""
-    newest = Snapshot.objects.order_by("-version").values_list("version", flat=True).first()
-    old = Snapshot.objects.filter(created_at__lt=before).exclude(version__in={*keep, newest or 0})
-    count, _ = old.delete()
+def prune_snapshots(*, keep: Collection[int] | QuerySet[Any], before: datetime) -> int:
+    """Delete the snapshots that were replaced before a moment; the number of them.
+
+    Versions to keep (numbers, or a query for them) stay, and so do the newest `FALLBACKS`: a
+    process that starts may fall back on them.
+    """
+    versions = Snapshot.objects.order_by("-version").values_list("version", flat=True)
+    # The age counts from the replacement: whoever read the version while it was live may pin it in
+    # a transaction that is still open.
+    live_then = versions.filter(created_at__lt=before).first()
+    newest = list(versions[:FALLBACKS])
+    if live_then is None:
+        return 0
+    old = Snapshot.objects.filter(version__lt=min(live_then, *newest)).exclude(version__in=keep)
+    if not old.exists():
+        return 0
+    with transaction.atomic():
+        # A rotation reads the snapshots one after another.
+        lock_configuration()
+        count, _ = old.delete()
     return count
 
 

@@ -3,7 +3,6 @@
 Sections of other keys are kept and returned, without effect.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -64,11 +63,6 @@ def sections_without_effect(agent: AgentSpec) -> list[str]:
     """The section keys no plugin of this agent reads, sorted."""
     read = {plugin.section for plugin in PLUGINS.values() if _reads(agent, plugin)}
     return sorted(agent.sections.keys() - read)
-
-
-def permission_of(agent: AgentSpec) -> Mapping[str, Any] | None:
-    """The section for `config.permission.decide`, None when the plugin is not loaded."""
-    return agent.plugin_section("permission")
 
 
 def retry_of(agent: AgentSpec) -> RetrySection:

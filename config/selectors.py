@@ -6,7 +6,7 @@ from typing import Any
 from agentserver.core.clock import to_ms
 from agentserver.core.errors import NotFound
 from agentserver.core.ids import is_valid_id
-from config.models import Entry, EntryRevision
+from config.models import Entry
 from config.namespaces import find_namespace
 from config.store import SECRETS_OVERRIDDEN, redacted
 
@@ -30,12 +30,6 @@ def list_entries(namespace: str, *, offset: int, limit: int) -> Page:
     """Ordered by id. Raises `NotFound` for an unknown namespace."""
     rows = Entry.objects.visible().of_namespace(find_namespace(namespace).name).order_by("key")
     return Page(items=list(rows[offset : offset + limit]), total=rows.count())
-
-
-def list_revisions(namespace: str, key: str, *, limit: int) -> list[EntryRevision]:
-    """The history of an entry, newest first, also of one that was deleted."""
-    rows = EntryRevision.objects.filter(namespace=find_namespace(namespace).name, key=key)
-    return list(rows.order_by("-revision").defer("full")[:limit])
 
 
 def redacted_document(entry: Entry) -> dict[str, Any]:

@@ -185,13 +185,6 @@ def reset_entry(
     return entry
 
 
-@transaction.atomic
-def publish_changes(*, actor: str) -> int:
-    """Publish rows changed past these services; the live version. Raises `InvalidConfig`."""
-    lock_configuration()
-    return publish(actor=actor)
-
-
 def _store(
     row: Entry | None,
     visible: Entry | None,

@@ -1,8 +1,8 @@
 """The environment of every test process, fixed before Django reads its settings.
 
 Loaded by ``-p tests.environment`` (pyproject.toml), which pytest imports before any other plugin
-looks at the settings. Nothing of the developer's own shell reaches the tests: no data folder, no
-database, no provider keys.
+looks at the settings. Nothing that configures an agent server reaches the tests from the
+developer's own shell: no setting, no data folder, no database, no provider's key or address.
 """
 
 import os
@@ -13,16 +13,28 @@ import pytest
 from tests.processes import unowned_scratch_folder
 
 OURS = "AGENTSERVER_TESTS_"
+# The addresses of the services themselves come from the runner and say which leg this is.
 _FOREIGN_NAMES = (
     "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
     "DATABASE_URL_FILE",
     "DEBUG",
     "DJANGO_SETTINGS_MODULE",
+    "LOG_LEVEL",
     "REDIS_URL_FILE",
-    "SECRET_KEY",
-    "SECRET_KEY_FILE",
+    "STATIC_ROOT",
+    "TRUST_PROXY",
+    "WEB_CONCURRENCY",
 )
-_FOREIGN_PREFIXES = ("AGENTSERVER_", "OTEL_", "CELERY_", "PROMETHEUS_")
+_FOREIGN_PREFIXES = (
+    "AGENTSERVER_",
+    "CELERY_",
+    "OTEL_",
+    "PROMETHEUS_",
+    "SECRET_KEY",
+    "SECURE_",
+)
+_FOREIGN_SUFFIXES = ("_API_KEY", "_BASE_URL")
 
 
 def current_leg() -> str:
@@ -36,13 +48,18 @@ def clean(environment: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith(OURS)
-        or not (
-            name in _FOREIGN_NAMES
-            or name.startswith(_FOREIGN_PREFIXES)
-            or name.endswith(("_API_KEY", "_API_KEY_FILE"))
-        )
+        if name.startswith(OURS) or not _is_foreign(name)
     }
+
+
+def _is_foreign(name: str) -> bool:
+    value = name.removesuffix("_FILE")
+    return (
+        name in _FOREIGN_NAMES
+        or value in _FOREIGN_NAMES
+        or value.startswith(_FOREIGN_PREFIXES)
+        or value.endswith(_FOREIGN_SUFFIXES)
+    )
 
 
 def _prepare() -> None:

@@ -15,9 +15,6 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
     def roots(self) -> "ThreadQuerySet":
         return self.filter(parent__isnull=True)
 
-    def recent_first(self) -> "ThreadQuerySet":
-        return self.order_by("-updated_at", "id")
-
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def external(self) -> "MessageQuerySet":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentserver.access.principal import Principal
+from agentserver.core.database import in_database
 from agentserver_a2a.encode import Encoder, direct_message, means_message
 from agentserver_a2a.errors import UnsupportedOperation
 from agentserver_a2a.sending import Sent
@@ -18,7 +19,7 @@ from agentserver_a2a.states import INTERRUPTED
 from agentserver_a2a.tasks import run_for, task_for
 from agentserver_a2a.waiting import gone_status
 from runs.events import log
-from runs.events.follower import PAGE, in_database
+from runs.events.follower import PAGE
 from runs.events.types import Record, RunStarted, StepStarted
 
 Json = dict[str, Any]

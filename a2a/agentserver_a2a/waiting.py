@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from agentserver.core.clock import now
+from agentserver.core.database import in_database
 from agentserver.core.errors import NotFound
 from agentserver_a2a.encode import Encoder, direct_message, means_message
 from agentserver_a2a.errors import TaskNotFound
@@ -15,7 +16,6 @@ from agentserver_a2a.sending import Sent
 from agentserver_a2a.states import CANCELED, status, timestamp
 from agentserver_a2a.tasks import task_for
 from runs.events import log
-from runs.events.follower import in_database
 
 Json = dict[str, Any]
 

@@ -18,7 +18,7 @@ from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefi
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from agentserver.core.sse import release_database
+from agentserver.core.database import release_database
 
 VIEW_THREADS = 64
 """Views at work at a time in one process. A view that waits (for a run to let go) holds one."""

@@ -7,9 +7,7 @@ writes, all of them read; `reencrypt` moves a value to the first.
 
 import base64
 import hmac
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -72,18 +70,6 @@ def is_secret_member(name: str, value: object) -> bool:
     if value is None or isinstance(value, bool) or not is_secret_name(name):
         return False
     return not (isinstance(value, int | float) and name.lower().endswith("tokens"))
-
-
-def redact(document: Any) -> Any:
-    """A copy of a JSON value in which every secret-looking member reads ``[redacted]``."""
-    if isinstance(document, Mapping):
-        return {
-            name: REDACTED if is_secret_member(name, value) else redact(value)
-            for name, value in document.items()
-        }
-    if isinstance(document, list | tuple):
-        return [redact(item) for item in document]
-    return document
 
 
 def _box() -> MultiFernet:

@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
-from django.db import connections
 from django.http import HttpRequest, StreamingHttpResponse
 
+from agentserver.core.database import release_database
 from agentserver.core.loops import background_loop, submit
 
 if TYPE_CHECKING:
@@ -130,19 +130,6 @@ async def _close(iterator: AsyncIterator[Any]) -> None:
 def _keeps_alive(request: HttpRequest | None) -> bool:
     scope = getattr(request, "scope", None) or {}
     return str(scope.get("http_version", "")).startswith("1")
-
-
-def release_database() -> None:
-    """Give this thread's database connections back: a stream would hold them until its end.
-
-    Not inside a transaction, and not on an event loop, where no view has opened one.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
 
 
 class _End:

@@ -1,12 +1,9 @@
 """The worker inside the serving process, for a server that is one process and needs no service."""
 
-import logging
 import threading
 from typing import Any
 
 from runs import dispatch
-
-logger = logging.getLogger(__name__)
 
 THREADS = 4
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import sys
@@ -12,8 +11,6 @@ import uvicorn
 from django.conf import settings
 
 from agentserver.serving.embedded import EmbeddedWorker
-
-logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 3
 

@@ -23,9 +23,6 @@ class Collectors:
     def register(self, name: str, collect: Collect) -> None:
         self._sources[name] = collect
 
-    def unregister(self, name: str) -> None:
-        self._sources.pop(name, None)
-
     def collect(self) -> Iterator[Metric]:
         failed = GaugeMetricFamily(
             "agentserver_scrape_failed",

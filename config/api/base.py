@@ -67,11 +67,4 @@ def document_answer(entry: Entry, *, status: int = 200) -> HttpResponse:
 
 
 def history_answer(page: Page[EntryRevision]) -> HttpResponse:
-    return json_answer(
-        {
-            "items": [history_item(row) for row in page.rows],
-            "total": page.total,
-            "has_more": page.has_more,
-            "next_cursor": page.next_cursor,
-        }
-    )
+    return json_answer(page.body([history_item(row) for row in page.rows]))

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
-from config.matching import glob
 from config.specs.base import Count, DocumentId, Globs, NonBlank, Positive, Spec
 from config.specs.endpoint import Endpoint
 
@@ -127,21 +126,9 @@ class AgentSpec(Spec):
             return {"model_id": "", "system_prompt": "", **value}
         return value
 
-    def offers_tool(self, name: str) -> bool:
-        """Whether the agent's allow and exclude lists let a tool through; exclusion wins."""
-        if name in (self.excluded_tools or ()) or _fits(name, self.excluded_tool_patterns):
-            return False
-        if self.allowed_tools is None and not self.allowed_tool_patterns:
-            return True
-        return name in (self.allowed_tools or ()) or _fits(name, self.allowed_tool_patterns)
-
     def plugin_section(self, plugin_id: str) -> Mapping[str, Any] | None:
         """The section of a loaded plugin ({} when it has none), None when it is not loaded."""
         if plugin_id not in self.plugin_ids:
             return None
         section: Mapping[str, Any] = self.sections.get(plugin_id) or {}
         return section
-
-
-def _fits(name: str, patterns: list[str]) -> bool:
-    return any(glob(pattern)(name) for pattern in patterns)

@@ -14,6 +14,7 @@ from mcp.shared.subscriptions import (
     ToolsListChanged,
 )
 
+from agentserver.core.database import in_database
 from agentserver_mcp.changes import (
     TOPIC,
     Kind,
@@ -21,7 +22,6 @@ from agentserver_mcp.changes import (
     announce_resource_update,
 )
 from agentserver_mcp.offers import fingerprint
-from runs.events.follower import in_database
 from runs.events.live import Subscription, channel
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from runs.events.follower import in_database
+from agentserver.core.database import in_database
 
 T = TypeVar("T")
 

@@ -89,7 +89,7 @@ class Exchange:
 
     async def surely(self, work: Callable[..., T], *arguments: object) -> T:
         """As `database`, for what must be written even if the request is cancelled meanwhile."""
-        return await to_its_end(self.desk.database(work, *arguments))
+        return await even_unheard(self.desk.database(work, *arguments))
 
     # --- what goes to the client ------------------------------------------------------------------
     async def notify(
@@ -227,8 +227,8 @@ class Exchange:
         return kind == "closed" or (kind == "cancelled" and notice.get("request_id") == self.key)
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await in a task of its own, which goes on when whoever waits here is cancelled."""
+async def even_unheard(work: Coroutine[Any, Any, T]) -> T:
+    """Await in a task of its own. Who waits here is cancelled at once; the task goes on unheard."""
     task = asyncio.create_task(work)
     # The loop itself only knows tasks weakly.
     _going_on.add(task)

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from mcp import types
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
 
+from agentserver.core.database import in_database
 from agentserver.core.errors import ApiError
 from agentserver_mcp.catalogue import (
     DIRECT_SCOPE,
@@ -33,12 +34,10 @@ from agentserver_mcp.exchange import exchange_of
 from agentserver_mcp.models import ServerInventory
 from config import registry as registries
 from config.specs import McpServerSpec
-from runs.events.follower import in_database
 from runs.tools.schema import InvalidSchema, problems
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 TEND_SECONDS = 10.0
 _tending: dict[Pool, asyncio.Task[None]] = {}
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from mcp import types
 
+from agentserver.core.database import in_database
 from agentserver.core.ids import new_id
 from agentserver_mcp.catalogue import (
     DIRECT_SCOPE,
@@ -16,7 +17,6 @@ from agentserver_mcp.catalogue import (
 )
 from agentserver_mcp.exchange import Exchange, exchange_of
 from agentserver_mcp.own import OwnCatalogue
-from runs.events.follower import in_database
 from runs.tools import Tool, ToolContext
 from runs.tools import registry as tools_of_code
 from runs.tools.invoke import invoke, invoke_transactional

@@ -16,6 +16,7 @@ from mcp_types.version import LATEST_HANDSHAKE_VERSION
 
 from agentserver.access.principal import Principal
 from agentserver.core.api.answers import encode
+from agentserver.core.database import in_database
 from agentserver.core.errors import BadRequest
 from agentserver.core.loops import submit
 from agentserver.core.sse import EventStreamResponse, frame
@@ -40,7 +41,6 @@ from agentserver_mcp.sessions import (
     open_session,
     take_answer,
 )
-from runs.events.follower import in_database
 from runs.events.live import channel
 
 Json = dict[str, Any]

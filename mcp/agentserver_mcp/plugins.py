@@ -20,22 +20,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.utils.module_loading import autodiscover_modules
 
 from agentserver_mcp.changes import announce_list_change, announce_resource_update
 from runs.tools.schema import checked_schema
-
-if TYPE_CHECKING:
-    from mcp import types
-
-    from agentserver_mcp.catalogue import Context
-
-    ToolHandler = Callable[
-        [Context, types.CallToolRequestParams],
-        Awaitable[types.CallToolResult | types.InputRequiredResult],
-    ]
 
 __all__ = [
     "announce_list_change",

@@ -35,10 +35,6 @@ class Questions:
         self._session = session
         self._open: dict[str, asyncio.Future[Json]] = {}
 
-    @property
-    def any_open(self) -> bool:
-        return bool(self._open)
-
     async def ask(
         self, method: str, params: Mapping[str, Any] | None, seconds: float | None
     ) -> Json:

@@ -10,10 +10,11 @@ from agentserver.core.errors import NotFound
 from agentserver.core.ids import new_id
 from agentserver_mcp.models import McpSession
 from agentserver_mcp.sessions import forget_call, remember_call
-from runs.access import get_run_for
+from runs.access import get_run_for, run_not_found
 from runs.models import Run
 from runs.selectors import suspended_calls
 from runs.services import Decided, Input, cancel_run, submit, submit_decisions
+from threads.content import text_block
 from threads.services import NewMessage
 
 
@@ -36,7 +37,7 @@ def start(
 ) -> Place:
     """Submits the message on a new thread, or on the one that is named, which must exist."""
     thread_id = arguments.get("threadId")
-    said = NewMessage(role="user", content=[{"type": "text", "text": arguments["message"]}])
+    said = NewMessage(role="user", content=[text_block(arguments["message"])])
     submitted = submit(
         Input(
             principal=principal,
@@ -75,7 +76,7 @@ def decide(principal: Principal, run_id: str, decisions: Sequence[Decided]) -> N
                 principal=principal,
                 any_id=run_id,
                 decisions=still_open,
-                missing=NotFound(f"run not found: {run_id}"),
+                missing=run_not_found(run_id),
             )
 
 

@@ -14,7 +14,7 @@ from agentserver.core.api.answers import encode
 from agentserver.core.errors import ApiError
 from agentserver_mcp import forms, runs_of_calls
 from agentserver_mcp.catalogue import WAITING, Context, ToolResult, tool_error
-from agentserver_mcp.exchange import Exchange, exchange_of, to_its_end
+from agentserver_mcp.exchange import Exchange, even_unheard, exchange_of
 from agentserver_mcp.narration import Narrator
 from agentserver_mcp.runs_of_calls import Place
 from runs.events import log
@@ -36,9 +36,9 @@ async def ask_agent(ctx: Context, params: types.CallToolRequestParams, agent_id:
         return tool_error(error.message)
     except asyncio.CancelledError:
         # The run is being stored: it must not be left behind.
-        await to_its_end(turn.abandon(beginning))
+        await even_unheard(turn.abandon(beginning))
         raise
-    return await turn.to_its_end(place)
+    return await turn.followed(place)
 
 
 class _Turn:
@@ -72,7 +72,7 @@ class _Turn:
         await self._decide(place, _decisions(tickets, answers))
         return place
 
-    async def to_its_end(self, place: Place) -> ToolResult:
+    async def followed(self, place: Place) -> ToolResult:
         exchange = self._exchange
         try:
             exchange.detached = True
@@ -81,7 +81,7 @@ class _Turn:
         except asyncio.CancelledError:
             # A client that merely went away (handshake era) may still look at the run.
             if exchange.cancelled:
-                await to_its_end(self._stop(place))
+                await even_unheard(self._stop(place))
             raise
         await self._forget()
         return result

@@ -12,6 +12,7 @@ from pydantic_ai.usage import RequestUsage
 
 from agentserver.core.errors import ApiError
 from config import registry as registries
+from config.adapters import SCRIPTED_ADAPTER
 from config.registry import Registry
 from config.sections import retry_of
 from config.specs import AgentSpec, ModelSpec
@@ -142,7 +143,7 @@ def _price(registry: Registry, agent: AgentSpec) -> Price:
     adapter = registry.providers[model.provider_id].adapter
     known = {name: getattr(model, name) for name in ModelPrices.model_fields}
     prices = ModelPrices.model_validate(known)
-    if adapter == "scripted" and not prices.known:
+    if adapter == SCRIPTED_ADAPTER and not prices.known:
         return lambda name, usage: None
 
     def price(name: str, usage: dict[str, int]) -> Decimal | None:
@@ -173,8 +174,8 @@ def tools_of(session: Session, agent: AgentSpec) -> list[Tool]:
         rules=ToolRules(
             allowed_tools=agent.allowed_tools,
             excluded_tools=agent.excluded_tools,
-            allowed_tool_patterns=agent.allowed_tool_patterns or None,
-            excluded_tool_patterns=agent.excluded_tool_patterns or None,
+            allowed_tool_patterns=agent.allowed_tool_patterns,
+            excluded_tool_patterns=agent.excluded_tool_patterns,
         ),
         delegates=delegate_tools(session.registry, agent.delegates),
         frontend=frontend_tools(session.claim.run.request_extras.get("frontend_tools") or []),

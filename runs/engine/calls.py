@@ -8,7 +8,7 @@ from typing import Any
 from agentserver.core.clock import now
 from agentserver.core.ids import new_id
 from config.permission import decide
-from runs.engine import journal
+from runs.engine import delegate, journal
 from runs.engine.session import Session
 from runs.engine.tickets import client_tool_ticket, permission_ticket
 from runs.engine.transcript import Call
@@ -18,7 +18,6 @@ from runs.tools import Tool
 from runs.tools.invoke import invoke, invoke_transactional
 from runs.tools.result import Outcome, failed
 
-DELEGATE = "delegate"
 Status = ToolCall.Status
 RunSync = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -40,7 +39,7 @@ class Toolbox:
 
     def is_delegate(self, row: ToolCall) -> bool:
         tool = self.tools.get(row.name)
-        return tool is not None and tool.source == DELEGATE
+        return tool is not None and tool.source == delegate.SOURCE
 
     @property
     def client_tools(self) -> frozenset[str]:
@@ -159,7 +158,7 @@ def may_run_again(toolbox: Toolbox, row: ToolCall) -> bool:
     tool = toolbox.tools.get(row.name)
     if tool is None:
         return False
-    return tool.idempotent or tool.transactional or tool.source == DELEGATE
+    return tool.idempotent or tool.transactional or tool.source == delegate.SOURCE
 
 
 async def _run_call(
@@ -178,7 +177,7 @@ async def _run_call(
 async def _outcome(toolbox: Toolbox, tool: Tool | None, row: ToolCall) -> Outcome:
     if tool is None:
         return failed(f"tool '{row.name}' not found", "tool_error")
-    if tool.source == DELEGATE:
+    if tool.source == delegate.SOURCE:
         return await toolbox.delegate(row)
     context = toolbox.context_for(row)
     return await invoke(tool, row.arguments, context, run_sync=toolbox.run_sync)

@@ -13,6 +13,7 @@ from runs.engine import journal
 from runs.engine.conversation import SUMMARY, Entry
 from runs.engine.recorder import Recorder
 from runs.engine.summary import Summarise
+from threads.content import text_block
 from threads.services import NewMessage
 
 SUMMARY_FORM = "<conversation-summary>\n{}\n</conversation-summary>"
@@ -58,7 +59,7 @@ class Window:
         message = NewMessage(
             id=new_id(),
             role="system",
-            content=[{"type": "text", "text": SUMMARY_FORM.format(summary.text)}],
+            content=[text_block(SUMMARY_FORM.format(summary.text))],
             visibility="internal",
             step_index=recorder.step,
             metadata={SUMMARY: {"through_turn": last.turn, "through_step": last.step}},

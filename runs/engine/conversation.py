@@ -7,11 +7,12 @@ from typing import Any
 from django.db.models import Q
 
 from agentserver.core.prepared import Select, arg
+from runs.mailbox.ledger import PLACEHOLDER
 from runs.models import Run
+from threads.content import text_of
 from threads.models import Message
 
 SUMMARY = "compaction"
-PLACEHOLDER = "placeholder"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Entry:
 
     @property
     def text(self) -> str:
-        return "".join(block["text"] for block in self.content if block.get("type") == "text")
+        return text_of(self.content)
 
     @property
     def is_placeholder(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from agentserver.core.ids import new_id
+from config.known_tools import DELEGATE_PREFIX
 from config.registry import Registry
 from runs import dispatch
 from runs.engine.session import LostRun, Session
@@ -30,10 +31,12 @@ from runs.mailbox.submit import RunRequest, insert_run
 from runs.models import Run, ToolCall
 from runs.tools import Tool, ToolResult
 from runs.tools.result import Outcome, failed
+from threads.content import text_block
 from threads.models import Thread
 from threads.services import NewMessage
 
-PREFIX = "agent_run_"
+SOURCE = "delegate"
+"""The source of the tools that are agents."""
 MAX_DEPTH = 8
 PARAMETERS: dict[str, Any] = {
     "type": "object",
@@ -51,12 +54,12 @@ def delegate_tools(registry: Registry, delegates: list[str]) -> list[Tool]:
     """One tool per delegate: ``agent_run_<id>(prompt)``."""
     return [
         Tool(
-            name=f"{PREFIX}{agent_id}",
+            name=f"{DELEGATE_PREFIX}{agent_id}",
             description=registry.agent(agent_id).description or f"Asks the agent '{agent_id}'.",
             parameters=PARAMETERS,
             function=_never_called,
             timeout_seconds=None,
-            source="delegate",
+            source=SOURCE,
         )
         for agent_id in delegates
     ]
@@ -122,7 +125,7 @@ def finished_outcome(row: ToolCall, event: RunFinished) -> Outcome:
     if event.termination.type == "error":
         return failed(event.termination.detail or "the delegated run failed", "tool_error")
     data = {
-        "agent_id": row.name.removeprefix(PREFIX),
+        "agent_id": row.name.removeprefix(DELEGATE_PREFIX),
         "status": event.termination.type,
         "response": event.response,
         "output": event.output,
@@ -168,11 +171,9 @@ def _start_child(session: Session, row: ToolCall, prompt: str) -> str | None:
             resource_id=parent.thread.resource_id, parent_id=parent.thread_id
         )
         request = RunRequest(
-            agent_id=row.name.removeprefix(PREFIX),
+            agent_id=row.name.removeprefix(DELEGATE_PREFIX),
             config_version=parent.config_version,
-            messages=[
-                NewMessage(id=new_id(), role="user", content=[{"type": "text", "text": prompt}])
-            ],
+            messages=[NewMessage(id=new_id(), role="user", content=[text_block(prompt)])],
             parent=parent,
             parent_call_id=row.call_id,
             origin=Run.Origin.INTERNAL,

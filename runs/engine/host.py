@@ -32,6 +32,7 @@ from runs.events.live import channel
 from runs.mailbox import claim as claims
 from runs.mailbox import families, sweep
 from runs.mailbox.claim import Claim
+from runs.mailbox.settle import FIRST_DELAY
 from runs.providers import close_clients
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ RENEWALS_PER_LEASE = 3
 DRAIN_SECONDS = 10.0
 PRUNE_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
+RETRY_SECONDS = FIRST_DELAY.total_seconds() + 0.05
 
 
 class Host:
@@ -200,13 +202,13 @@ class Host:
         if rest is Exit.MORE_WORK or self._room() == 1:
             self._wake()
         if rest is Exit.RETRY:
-            self._wake_later(session)
+            self._wake_later()
         if claim.run.parent_id and rest in {Exit.DONE, Exit.MORE_WORK}:
             await self.in_db(families.tell_parent, claim.run.pk)
 
-    def _wake_later(self, session: Session) -> None:
-        # The back-off of the job is at least this long; the sweeper covers the rest.
-        loops.background_loop().call_later(0.3, self._wake)
+    def _wake_later(self) -> None:
+        # The first back-off is over by then; for longer ones there is the sweeper.
+        loops.background_loop().call_later(RETRY_SECONDS, self._wake)
 
     # --- leases and messages ----------------------------------------------------------------
 

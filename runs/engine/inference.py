@@ -31,6 +31,7 @@ from runs.events.types import InferenceCompleted, StepReset, StepStarted
 from runs.providers.aside import Aside
 from runs.providers.errors import ProviderError, classify
 from runs.providers.retry import RetryPolicy, open_stream
+from threads.content import text_of
 
 CONTINUE = (
     "Your answer was cut off at the output limit. Continue exactly where it stopped, "
@@ -73,7 +74,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return "".join(block["text"] for block in self.content if block["type"] == "text")
+        return text_of(self.content)
 
 
 async def infer(session: Session, request: Request, *, step: int, message_id: str) -> Answer:

@@ -21,6 +21,7 @@ from config.specs.agent import (
 from runs.engine.conversation import Entry
 from runs.engine.journal import Totals
 from runs.events.types import Termination
+from runs.mailbox.ledger import FAILED
 from runs.models import ToolCall
 
 
@@ -54,7 +55,7 @@ class Limits:
     def recall(self, entries: Iterable[Entry], *, turn: int, steps: int) -> None:
         """Counts again what the ``steps`` did that earlier attempts of the run completed."""
         mine = [each for each in entries if each.turn == turn and _is_before(each, steps)]
-        failed = {entry.tool_call_id for entry in mine if entry.metadata.get("failed")}
+        failed = {entry.tool_call_id for entry in mine if entry.metadata.get(FAILED)}
         ended = {each.tool_call_id for each in mine if each.role == "tool"}
         for entry in mine:
             if entry.role == "assistant":

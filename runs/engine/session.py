@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from agentserver.core.clock import now_ms
 from config.registry import Registry
@@ -12,7 +12,6 @@ from runs.events.live.base import LiveChannel
 from runs.events.types import AnyEvent, Record
 from runs.mailbox.claim import Claim
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 RunInThread = Callable[..., Awaitable[Any]]

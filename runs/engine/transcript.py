@@ -23,7 +23,7 @@ from runs.events.types import (
     ToolCallReady,
     ToolCallStarted,
 )
-from threads.content import file_block
+from threads.content import file_block, text_block
 
 
 def storable(text: str) -> str:
@@ -81,7 +81,7 @@ class Transcript:
     # --- text -------------------------------------------------------------------------------
 
     def start_text(self, index: int, text: str) -> None:
-        block_id = self._start(index, {"type": "text", "text": ""})
+        block_id = self._start(index, text_block(""))
         self._emit(TextStarted(message_id=self._message_id, block_id=block_id))
         self.text(index, text)
 

@@ -18,6 +18,7 @@ from django_eventstream.storage import EventDoesNotExist, StorageBase
 
 from agentserver.access.identity import identify
 from agentserver.access.principal import ANONYMOUS
+from agentserver.core.database import release_database
 from agentserver.core.errors import (
     ApiError,
     BadRequest,
@@ -27,7 +28,6 @@ from agentserver.core.errors import (
     Unauthenticated,
 )
 from agentserver.core.exact_json import dumps
-from agentserver.core.sse import release_database
 from runs.events import cursor, log
 from runs.events.types import Record
 from runs.models import Run

@@ -15,10 +15,11 @@ from weakref import WeakKeyDictionary
 from django_eventstream.event import Event
 from django_eventstream.views import get_listener_manager
 
+from agentserver.core.database import in_database
 from agentserver.core.exact_json import dumps
 from runs.events import log
 from runs.events.eventstream import CHANGE_CHANNELS, run_of, thread_of
-from runs.events.follower import HEARTBEAT_SECONDS, in_database
+from runs.events.follower import HEARTBEAT_SECONDS
 from runs.events.live import CHANGES, channel, run_topic
 
 logger = logging.getLogger(__name__)

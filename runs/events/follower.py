@@ -3,16 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
-from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
-from django.db import connections
-
-from agentserver.core.database import DATABASE_DOWN
+from agentserver.core.database import DATABASE_DOWN, in_database
 from agentserver.core.errors import Unavailable
 from runs.events.live import LiveBatch, Subscription, channel
 from runs.events.segments import read
@@ -21,7 +16,6 @@ from runs.models import Run
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Batch = list[Record]
 Batches = AsyncGenerator[Batch, None]
 
@@ -184,21 +178,3 @@ def read_page(run_id: str, after_seq: int) -> Page:
     records = read(run_id, after_seq, PAGE)
     full = len(records) == PAGE
     return Page(records, full, over=not full and status in {None, Run.Status.DONE})
-
-
-async def in_database(work: Callable[..., T], *arguments: object) -> T:
-    """Run synchronous database work in a thread, and give its connection back afterwards.
-
-    A stream must not hold a connection of the pool while it waits. Cancelling the caller takes
-    effect at once; the work, which only reads, goes on to its end unheard.
-    """
-    loop = asyncio.get_running_loop()
-    call = partial(copy_context().run, _released, work, *arguments)
-    return await loop.run_in_executor(None, call)
-
-
-def _released(work: Callable[..., T], *arguments: object) -> T:
-    try:
-        return work(*arguments)
-    finally:
-        connections.close_all()

@@ -7,14 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from runs.events.follower import (
-    DISCONNECTED_SECONDS,
-    HEARTBEAT_SECONDS,
-    PAGE,
-    Batch,
-    Follower,
-    in_database,
-)
+from agentserver.core.database import in_database
+from runs.events.follower import DISCONNECTED_SECONDS, HEARTBEAT_SECONDS, PAGE, Batch, Follower
 from runs.events.live import Subscription, channel, run_topic, thread_topic
 from runs.events.segments import append_segment, last_seq, read
 from runs.events.types import Record

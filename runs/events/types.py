@@ -2,7 +2,7 @@
 
 An event carries every id a face needs (assistant message, text or reasoning block, tool call, tool
 result, ticket, step); ids are made once, by the engine, so a replay, a second viewer and the stored
-messages agree. Folding the events of a run gives its row and its messages (`fold.py`).
+messages agree. Folding the events of a run gives its row and its messages (docs/events.md).
 
 Order inside one step::
 

@@ -10,7 +10,6 @@ from runs.models.run import Run
 from threads.models import Thread
 
 DEFAULT_PRIORITY = 128
-WAKE_UP_PRIORITY = 200
 MAX_ATTEMPTS = 5
 
 

@@ -10,15 +10,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
-from runs.providers.credentials import Credentials, credentials_from_environment
-from runs.providers.spec import (
-    SCRIPTED,
-    SUPPORTED_ADAPTERS,
-    ModelChoice,
-    ProviderSettings,
-    UnknownAdapter,
-    canonical_adapter,
-)
+from runs.providers.spec import SCRIPTED, ModelChoice, ProviderSettings
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -32,15 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCRIPTED",
-    "SUPPORTED_ADAPTERS",
-    "Credentials",
     "ModelChoice",
     "ProviderSettings",
-    "UnknownAdapter",
     "build_model",
-    "canonical_adapter",
     "close_clients",
-    "credentials_from_environment",
 ]
 
 _OPENAI_COMPATIBLE: Final = (

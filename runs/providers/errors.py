@@ -65,6 +65,14 @@ class ProviderError(Exception):
         super().__init__(message)
 
 
+def no_api_key(provider_id: str, variables: Iterable[str]) -> ProviderError:
+    """``variables`` are those of the environment where the key could be."""
+    names = " or ".join(variables)
+    return ProviderError(
+        f"provider {provider_id} has no api_key, and {names} is not set", code="auth"
+    )
+
+
 def classify(error: BaseException, *, secrets: Iterable[str] = ()) -> ProviderError:
     """The ProviderError an exception of a model, an SDK or the transport amounts to.
 

@@ -21,7 +21,7 @@ from runs.providers.adapters import ADAPTERS, Adapter
 from runs.providers.client import shared_client
 from runs.providers.credentials import resolve_credentials
 from runs.providers.error_bodies import error_from_response, error_from_stream
-from runs.providers.errors import ProviderError, classify
+from runs.providers.errors import ProviderError, classify, no_api_key
 from runs.providers.lean_history import plain_history
 from runs.providers.streaming import StreamingModel
 
@@ -195,10 +195,7 @@ class LeanModel(StreamingModel):
     def _require_key(self) -> None:
         target = self.target
         if target.api_key is None and target.adapter.key_required and self._is_public_endpoint:
-            names = " or ".join(target.adapter.key_variables)
-            raise ProviderError(
-                f"provider {target.provider_id} has no api_key, and {names} is not set", code="auth"
-            )
+            raise no_api_key(target.provider_id, target.adapter.key_variables)
 
     @property
     def _is_public_endpoint(self) -> bool:

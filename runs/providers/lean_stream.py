@@ -6,7 +6,6 @@ import asyncio
 from abc import abstractmethod
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
@@ -14,22 +13,20 @@ import orjson
 from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.models import StreamedResponse
 
+from agentserver.core.clock import now
 from runs.providers.error_bodies import error_from_stream
 from runs.providers.errors import ProviderError, classify
 from runs.providers.sse import EventTooLargeError, ServerSentEvent, ServerSentEventParser
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from datetime import datetime
 
     from pydantic_ai.messages import ModelResponseStreamEvent
 
     from runs.providers.lean import Target
 
 _DRAIN_SECONDS = 0.25
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -45,7 +42,7 @@ class LeanStreamedResponse(StreamedResponse):
 
     response: httpx.Response
     target: Target
-    started: datetime = field(default_factory=_now)
+    started: datetime = field(default_factory=now)
     ended: bool = field(default=False, init=False)
 
     @abstractmethod

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic_ai.models import StreamedResponse
 from pydantic_ai.profiles import DEFAULT_PROFILE, ModelProfile
 
+from agentserver.core.clock import now
 from runs.events.types import AnyEvent, FileProduced
 from runs.providers.aside import Aside
 from runs.providers.errors import ProviderError
@@ -29,6 +29,7 @@ from runs.providers.streaming import StreamingModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from datetime import datetime
 
     from pydantic_ai.messages import ModelMessage, ModelResponseStreamEvent
     from pydantic_ai.models import ModelRequestParameters
@@ -95,10 +96,6 @@ class RemoteModel(StreamingModel):
             raise ProviderError(reason, code="bad_request") from replaced
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _beside(event: AnyEvent) -> ModelResponseStreamEvent:
     # The engine takes these out of the stream; the model layer only passes them on.
     return cast("ModelResponseStreamEvent", Aside(event))
@@ -124,7 +121,7 @@ class RemoteStream(StreamedResponse):
     backend: str
     events: AsyncIterator[RemoteEvent]
     call_id: str
-    started: datetime = field(default_factory=_now)
+    started: datetime = field(default_factory=now)
 
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
         self.finish_reason = "stop"

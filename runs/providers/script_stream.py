@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from pydantic_ai.messages import BinaryContent, FilePart, ModelResponseStreamEvent
 from pydantic_ai.models import StreamedResponse
 from pydantic_ai.usage import RequestUsage
 
+from agentserver.core.clock import now
 from agentserver.core.exact_json import dumps
 from runs.providers.error_bodies import error_from_object
 from runs.providers.script_aside import beside
@@ -36,6 +36,7 @@ from runs.providers.spec import SCRIPTED
 
 if TYPE_CHECKING:
     from collections import Counter
+    from datetime import datetime
 
     from runs.providers.script_scene import Scene
 
@@ -46,10 +47,6 @@ Events = Iterable[ModelResponseStreamEvent]
 _Paced = TextAction | ReasoningAction | ToolCallAction | ClientToolAction
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass
 class ScriptedStream(StreamedResponse):
     """Carries out the actions of one rule."""
@@ -58,7 +55,7 @@ class ScriptedStream(StreamedResponse):
     scene: Scene
     rule: Rule
     failures: Counter[str]
-    started: datetime = field(default_factory=_now)
+    started: datetime = field(default_factory=now)
     _calls: int = field(default=0, init=False)
     _sent: int = field(default=0, init=False)
     _usage_given: bool = field(default=False, init=False)

@@ -12,7 +12,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from runs.providers.adapters import ADAPTERS
 from runs.providers.client import PerLoop
 from runs.providers.credentials import resolve_credentials
-from runs.providers.errors import ProviderError
+from runs.providers.errors import no_api_key
 from runs.providers.settings import unified
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def required_key(choice: ModelChoice) -> str:
     provider = choice.provider
     key = resolve_credentials(provider).api_key
     if key is None:
-        names = " or ".join(ADAPTERS[provider.adapter].key_variables)
-        message = f"provider {provider.id} has no api_key, and {names} is not set"
-        raise ProviderError(message, code="auth")
+        raise no_api_key(provider.id, ADAPTERS[provider.adapter].key_variables)
     return key.get_secret_value()
 
 

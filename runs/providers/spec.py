@@ -5,12 +5,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from config.adapters import SCRIPTED_ADAPTER as SCRIPTED
-from config.adapters import SUPPORTED_ADAPTERS
 from config.adapters import canonical_adapter as known_adapter
 
 __all__ = [
     "SCRIPTED",
-    "SUPPORTED_ADAPTERS",
     "ModelChoice",
     "ProviderSettings",
     "UnknownAdapter",

@@ -10,6 +10,7 @@ from django.db.models import Q
 from agentserver.access.principal import Principal
 from agentserver.core.errors import BadRequest, Conflict, NotFound
 from runs import dispatch
+from runs.access import run_not_found
 from runs.mailbox import lane as lanes
 from runs.mailbox.stop import decide
 from runs.mailbox.submit import insert_resume
@@ -224,5 +225,5 @@ def _forward(principal: Principal, child_id: str, decided: Decided) -> None:
             payload=decided.payload,
             error=decided.error,
         ),
-        missing=NotFound(f"run not found: {child_id}"),
+        missing=run_not_found(child_id),
     )

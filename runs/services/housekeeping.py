@@ -1,4 +1,7 @@
-"""What runs by the clock. Both are idempotent; the embedded worker and Celery beat call them."""
+"""What runs by the clock of Celery beat; the embedded worker does the same without being told.
+
+Both are idempotent.
+"""
 
 from runs import dispatch
 from runs.mailbox import sweep as sweeper
@@ -13,5 +16,6 @@ def sweep() -> sweeper.Swept:
 
 
 def prune() -> int:
-    """Deletes terminal jobs and idempotency keys past their retention; returns the jobs deleted."""
+    """Deletes terminal jobs, idempotency keys and replaced configuration past their retention;
+    returns the number of jobs."""
     return sweeper.prune()

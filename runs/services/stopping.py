@@ -7,16 +7,18 @@ from django.db import transaction
 from agentserver.access.principal import Principal
 from agentserver.core.errors import NotFound
 from runs import dispatch
+from runs.access import run_not_found
 from runs.mailbox import lane as lanes
 from runs.mailbox import stop
 from runs.models import Job, Lane, Run
 from threads.models import Thread
+from threads.services import thread_not_found
 
 
 def interrupt_thread(*, principal: Principal, thread_id: str) -> stop.Interrupted:
     """Empties the thread's queue and stops its run. `NotFound` when there was nothing to do; the
     generation moves on all the same."""
-    missing = NotFound(f"thread not found: {thread_id}")
+    missing = thread_not_found(thread_id)
     with transaction.atomic():
         lane = _lane(principal, thread_id, missing)
         interrupted = stop.interrupt(lane)
@@ -27,7 +29,7 @@ def interrupt_thread(*, principal: Principal, thread_id: str) -> stop.Interrupte
 
 def cancel_thread(*, principal: Principal, thread_id: str) -> Run:
     """Cancels the active run, else the next queued job. `NotFound` when there is neither."""
-    missing = NotFound(f"thread not found: {thread_id}")
+    missing = thread_not_found(thread_id)
     with transaction.atomic():
         lane = _lane(principal, thread_id, missing)
         run = _active(lane) or _next_queued(lane)
@@ -40,7 +42,7 @@ def cancel_thread(*, principal: Principal, thread_id: str) -> Run:
 
 def cancel_run(*, principal: Principal, run_id: str) -> Run:
     """Cancels a queued, running or waiting run. `NotFound` also when it is done already."""
-    missing = NotFound(f"run not found: {run_id}")
+    missing = run_not_found(run_id)
     run = Run.objects.filter(pk=run_id).select_related("thread").first()
     if run is None or not principal.can_see(run.thread.resource_id):
         raise missing

@@ -28,6 +28,7 @@ from threads.services import (
     delete_messages,
     ensure_thread,
     set_state,
+    thread_not_found,
     truncate_after,
 )
 
@@ -50,11 +51,7 @@ def submit_foreground(request: Input) -> Submitted:
     Waits a few seconds for a running run to let go. Raises `Conflict` when it does not: its
     cancellation stays requested, and nothing else was stored.
     """
-    checked = replace(_checked(request), mode=Mode.INTERRUPT)
-    try:
-        return _submit(checked)
-    except IntegrityError as error:
-        return lost_race(checked, error)
+    return submit(replace(request, mode=Mode.INTERRUPT))
 
 
 # --- checks before anything is stored ------------------------------------------------------
@@ -154,7 +151,7 @@ def _thread(request: Input) -> tuple[Thread, bool]:
 def _existing_thread(request: Input) -> Thread:
     found = Thread.objects.filter(pk=request.thread_id).first()
     if found is None or not request.principal.can_see(found.resource_id):
-        raise NotFound(f"thread not found: {request.thread_id}")
+        raise thread_not_found(str(request.thread_id))
     return found
 
 

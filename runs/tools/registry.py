@@ -33,10 +33,6 @@ def register(tool: Tool) -> None:
         _tools[tool.name] = tool
 
 
-def get(name: str) -> Tool | None:
-    return _tools.get(name)
-
-
 def all_tools() -> list[Tool]:
     """Every registered tool by name: a stable order keeps the providers' prompt caches warm."""
     with _lock:

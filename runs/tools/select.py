@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from agentserver.core.errors import BadRequest
+from config.matching import glob
 from runs.tools.definition import Tool
 
 logger = logging.getLogger(__name__)
@@ -13,19 +13,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ToolRules:
-    """The lists of an agent's spec. None allows everything, ``[]`` nothing; deny wins.
+    """The lists of an agent's spec; exclusion wins.
 
-    A tool is allowed by its name or by a glob (``mcp__github__*``); where only one of the two allow
-    lists is given, it decides alone.
+    A tool is allowed by its name or by a glob (``mcp__github__*``). Without `allowed_tools` (None;
+    ``[]`` names none) the patterns decide alone, and without patterns either every tool is allowed.
     """
 
     allowed_tools: Sequence[str] | None = None
     excluded_tools: Sequence[str] | None = None
-    allowed_tool_patterns: Sequence[str] | None = None
-    excluded_tool_patterns: Sequence[str] | None = None
+    allowed_tool_patterns: Sequence[str] = ()
+    excluded_tool_patterns: Sequence[str] = ()
 
     def allows(self, name: str) -> bool:
-        if self.allowed_tools is None and self.allowed_tool_patterns is None:
+        if self.allowed_tools is None and not self.allowed_tool_patterns:
             return True
         return _listed(name, self.allowed_tools, self.allowed_tool_patterns)
 
@@ -33,8 +33,8 @@ class ToolRules:
         return _listed(name, self.excluded_tools, self.excluded_tool_patterns)
 
 
-def _listed(name: str, names: Sequence[str] | None, patterns: Sequence[str] | None) -> bool:
-    return name in (names or ()) or any(fnmatchcase(name, each) for each in patterns or ())
+def _listed(name: str, names: Sequence[str] | None, patterns: Sequence[str]) -> bool:
+    return name in (names or ()) or any(glob(pattern)(name) for pattern in patterns)
 
 
 def select_tools(

@@ -16,7 +16,7 @@ from agentserver.core.clock import now
 from tests.access.conftest import bearer
 from threads.models import Thread
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls_threads")]
+pytestmark = pytest.mark.django_db
 
 
 def get(headers: dict[str, str] | None = None, path: str = "/v1/threads") -> Any:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django.db import transaction
+
 from config.models import Entry
+from config.publication import lock_configuration, publish
 from config.services import put_entry
 
 PROVIDER: dict[str, Any] = {"id": "openai", "adapter": "openai"}
@@ -17,6 +20,13 @@ MCP: dict[str, Any] = {"id": "tools", "transport": "http", "url": "https://mcp.e
 
 def put(namespace: str, document: object, **options: Any) -> Entry:
     return put_entry(namespace=namespace, document=document, actor="alice", **options)
+
+
+@transaction.atomic
+def publish_changes() -> int:
+    """Publishes rows that were changed past the services; the live version."""
+    lock_configuration()
+    return publish(actor="alice")
 
 
 def put_chain() -> None:

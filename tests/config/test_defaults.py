@@ -16,7 +16,6 @@ from config.defaults import (
     mcp_server,
     model,
     provider,
-    register_defaults,
 )
 from tests.config.samples import AGENT, MODEL, PROVIDER
 
@@ -87,15 +86,9 @@ def test_it_refuses_reserved_names_that_are_no_lists_of_documents(value: object)
 
 
 @pytest.mark.django_db
-def test_it_loads_what_loaders_return(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(defaults, "_loaders", [])
-
-    @register_defaults
-    def ours() -> dict[str, list[dict[str, Any]]]:
-        return {"providers": [PROVIDER]}
-
-    register_defaults(ours)
-    assert collect_defaults()["providers"].count(PROVIDER) == 1
+def test_it_loads_what_the_modules_of_apps_declare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "_modules", lambda: iter([module(PROVIDERS=[PROVIDER])]))
+    assert collect_defaults()["providers"] == [PROVIDER]
     output = StringIO()
     call_command("load_defaults", stdout=output)
     assert output.getvalue() == "published\n"

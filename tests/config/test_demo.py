@@ -10,7 +10,6 @@ import pytest
 from config import registry
 from config.defaults import declared_in
 from config.permission import decide
-from config.sections import permission_of
 from config.seeding import seed_builtin
 from runs.demo import agents
 from runs.demo.scripts import SCRIPTS
@@ -70,7 +69,7 @@ def test_it_gives_each_agent_a_script_that_the_provider_reads(agent_id: str) -> 
 
 @pytest.mark.django_db
 def test_it_asks_before_deleting() -> None:
-    section = permission_of(seeded().agent("demo-approval"))
+    section = seeded().agent("demo-approval").plugin_section("permission")
     assert section is not None
     assert decide(section, "demo_delete_file", {"path": "x"}).behavior == "ask"
     assert decide(section, "demo_add", {}).behavior == "allow"

@@ -10,8 +10,8 @@ from agentserver.core.secrets import SecretUnreadableError
 from config import registry
 from config.models import Entry, Snapshot
 from config.rotation import prune_snapshots, reencrypt_secrets
-from config.services import publish_changes, restore_revision
-from tests.config.samples import PROVIDER, put
+from config.services import restore_revision
+from tests.config.samples import PROVIDER, publish_changes, put
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ def test_it_makes_the_old_key_dispensable() -> None:
 def test_it_publishes_nothing() -> None:
     put("providers", {**PROVIDER, "api_key": "sk-one"})
     reencrypt_secrets()
-    assert publish_changes(actor="alice") == 1
+    assert publish_changes() == 1
 
 
 def test_it_changes_nothing_when_one_secret_is_unreadable() -> None:
@@ -47,14 +47,29 @@ def test_it_changes_nothing_when_one_secret_is_unreadable() -> None:
     assert Entry.objects.get().secrets == before
 
 
-def test_it_drops_old_snapshots_but_the_newest_and_those_to_keep() -> None:
-    for seconds in (1, 2, 3, 4):
+def published(*days_ago: int) -> None:
+    """One version after another, each that many days old."""
+    for seconds, days in enumerate(days_ago, start=1):
         put("providers", {**PROVIDER, "timeout_secs": seconds})
-    assert prune_snapshots(keep={2}, before=now() + timedelta(seconds=1)) == 2
-    assert set(Snapshot.objects.values_list("version", flat=True)) == {2, 4}
+        Snapshot.objects.filter(version=seconds).update(created_at=now() - timedelta(days=days))
+
+
+def left() -> set[int]:
+    return set(Snapshot.objects.values_list("version", flat=True))
+
+
+def test_it_drops_replaced_snapshots_but_the_newest_and_those_to_keep() -> None:
+    published(*range(19, 10, -1))
+    assert prune_snapshots(keep={2}, before=now()) == 3
+    assert left() == {2, 5, 6, 7, 8, 9}
+
+
+def test_it_leaves_a_snapshot_that_was_live_until_a_moment_ago() -> None:
+    published(9, 8, 7, 0, 0, 0, 0, 0)
+    assert prune_snapshots(keep=set(), before=now() - timedelta(days=1)) == 2
+    assert left() == {3, 4, 5, 6, 7, 8}
 
 
 def test_it_leaves_recent_snapshots() -> None:
-    put("providers", PROVIDER)
-    put("providers", {**PROVIDER, "timeout_secs": 5})
+    published(0, 0, 0, 0, 0, 0, 0)
     assert prune_snapshots(keep=set(), before=now() - timedelta(seconds=60)) == 0

@@ -12,8 +12,8 @@ from agentserver.core.secrets import SecretUnreadableError
 from config import registry
 from config.models import Entry, EntryRevision, Snapshot
 from config.selectors import get_entry, redacted_document
-from config.services import delete_entry, publish_changes
-from tests.config.samples import AGENT, MCP, PROVIDER, put
+from config.services import delete_entry
+from tests.config.samples import AGENT, MCP, PROVIDER, publish_changes, put
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ def shown(namespace: str, key: str) -> dict[str, Any]:
 
 
 def published() -> registry.Registry:
-    publish_changes(actor="alice")
+    publish_changes()
     registry.forget()
     return registry.current()
 

@@ -5,7 +5,6 @@ import pytest
 from config.sections import (
     check_sections,
     config_schemas,
-    permission_of,
     retry_of,
     sections_without_effect,
 )
@@ -31,11 +30,10 @@ def test_it_reads_a_retry_section_without_its_plugin() -> None:
 
 def test_it_reads_permissions_only_with_their_plugin() -> None:
     sections = {"permission": {"default_behavior": "deny"}}
-    assert permission_of(agent(sections=sections)) is None
-    assert permission_of(agent(sections=sections, plugin_ids=["permission"])) == {
-        "default_behavior": "deny"
-    }
-    assert permission_of(agent(plugin_ids=["permission"])) == {}
+    loaded = agent(sections=sections, plugin_ids=["permission"])
+    assert agent(sections=sections).plugin_section("permission") is None
+    assert loaded.plugin_section("permission") == {"default_behavior": "deny"}
+    assert agent(plugin_ids=["permission"]).plugin_section("permission") == {}
 
 
 def test_it_checks_only_sections_that_are_read() -> None:

@@ -38,7 +38,7 @@ def live() -> registry.Registry:
 def test_it_publishes_once_for_all_documents() -> None:
     assert seed_builtin(code()) is True
     assert live().version == 1
-    assert live().document_counts()["agents"] == 1
+    assert len(live().agents) == 1
     assert entry().source == "builtin"
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from runs.events import log
 from runs.events.artifacts import Artifact, fold_artifacts
-from runs.events.fold import fold
 from runs.mailbox.finish import termination_code
 from runs.models import Run, ToolCall
 from runs.selectors import artifacts_of
+from tests.events.folding import fold
 from threads.models import Message
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from runs.events.fold import fold
 from runs.events.types import (
     AnyEvent,
     FileProduced,
@@ -28,6 +27,7 @@ from runs.events.types import (
     ToolCallFinished,
     ToolCallReady,
 )
+from tests.events.folding import fold
 from tests.events.samples import AT
 
 TICKET = Suspension(

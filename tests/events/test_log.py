@@ -10,9 +10,9 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import InterfaceError, OperationalError, connections
 from pytest_django import DjangoAssertNumQueries
 
+from agentserver.core.database import in_database
 from agentserver.core.errors import Unavailable
 from runs.events import follower, log
-from runs.events.follower import in_database
 from runs.events.live import LiveChannel, base
 from runs.events.live.memory import MemoryChannel
 from runs.events.segments import SEGMENT_RECORDS
@@ -382,7 +382,7 @@ def test_it_gives_its_database_connection_back_before_it_waits() -> None:
         used.append(connections["default"])
         assert used[0].connection is not None
 
-    async_to_sync(follower.in_database)(work)
+    async_to_sync(in_database)(work)
     assert used[0] is not connections["default"]
     assert used[0].connection is None
 

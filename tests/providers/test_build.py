@@ -7,19 +7,14 @@ from typing import Any
 import pytest
 from pydantic_ai.usage import RequestUsage
 
-from runs.providers import (
-    SUPPORTED_ADAPTERS,
-    ProviderSettings,
-    UnknownAdapter,
-    build_model,
-    canonical_adapter,
-    credentials_from_environment,
-)
+from config.adapters import SUPPORTED_ADAPTERS
+from runs.providers import ProviderSettings, build_model
 from runs.providers.adapters import ADAPTERS
-from runs.providers.credentials import resolve_credentials
+from runs.providers.credentials import credentials_from_environment, resolve_credentials
 from runs.providers.errors import ProviderError
 from runs.providers.pricing import ModelPrices, cost_usd
 from runs.providers.retry import RetryPolicy
+from runs.providers.spec import UnknownAdapter, canonical_adapter
 from tests.providers.samples import KEY, answer, choice, failing, run
 from tests.providers.upstream import upstream
 

@@ -4,6 +4,9 @@ import ast
 
 import pytest
 
+import agentserver.settings
+from runs.providers.adapters import ADAPTERS
+from tests.environment import clean
 from tests.shape.source import ROOT, python_files
 
 pytestmark = pytest.mark.leg("sqlite")  # reads source: once is enough
@@ -42,4 +45,18 @@ def test_it_documents_no_setting_that_nobody_reads() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     documented = {word.strip("`") for word in page.split() if word.startswith("`AGENTSERVER_")}
 
-    assert sorted(documented - names_read()) == []
+    assert sorted(documented - names_read() - vars(agentserver.settings).keys()) == []
+
+
+def test_it_keeps_the_settings_of_the_shell_out_of_the_tests() -> None:
+    variables = {
+        name
+        for each in ADAPTERS.values()
+        for name in (*each.key_variables, *each.base_url_variables)
+    }
+    names = names_read() | {"WEB_CONCURRENCY"} | variables
+    services = {"DATABASE_URL", "REDIS_URL"}
+
+    shell = {name: "1" for name in names} | {f"{name}_FILE": "/etc/hostname" for name in names}
+
+    assert clean(shell).keys() == services

@@ -28,10 +28,11 @@ def open_server(settings: Any, closed_server: None) -> None:
 
 
 @pytest.fixture
-def sources() -> Iterator[collectors.Collectors]:
-    yield collectors.collectors
-    for name in ("good", "bad"):
-        collectors.collectors.unregister(name)
+def sources(monkeypatch: pytest.MonkeyPatch) -> collectors.Collectors:
+    """May be added to: the test's own are gone after it."""
+    everything = collectors.collectors
+    monkeypatch.setattr(everything, "_sources", dict(everything._sources))
+    return everything
 
 
 def get(**headers: str) -> Any:

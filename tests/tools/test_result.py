@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from runs.tools import ToolResult
-from runs.tools.content import media, text
+from runs.tools import ToolResult, media, text
 from runs.tools.errors import InvalidResult
 from runs.tools.result import MAX_DATA_BYTES, Outcome, failed, normalised
 from threads.models import Thread

@@ -20,10 +20,17 @@ def client(*names: str) -> list[Tool]:
     ("rules", "expected"),
     [
         ({}, ["file_read", "file_write", "search"]),
+        (
+            {"allowed_tool_patterns": [], "excluded_tool_patterns": []},
+            ["file_read", "file_write", "search"],
+        ),
         ({"allowed_tools": []}, []),
         ({"allowed_tools": ["search"]}, ["search"]),
         ({"allowed_tools": ["unknown"]}, []),
         ({"allowed_tool_patterns": ["file_*"]}, ["file_read", "file_write"]),
+        ({"allowed_tool_patterns": ["write_*"]}, []),
+        ({"allowed_tool_patterns": ["file_[!r]*", "sea?ch"]}, ["file_write", "search"]),
+        ({"allowed_tools": [], "allowed_tool_patterns": ["file_*"]}, ["file_read", "file_write"]),
         (
             {"allowed_tools": ["search"], "allowed_tool_patterns": ["*_read"]},
             ["file_read", "search"],

@@ -17,7 +17,7 @@ from agentserver_a2a import card, wire
 from agentserver_a2a.api.negotiation import one_tenant
 from agentserver_a2a.cancelling import cancel_task
 from agentserver_a2a.errors import ExtendedCardDisabled
-from agentserver_a2a.sending import send
+from agentserver_a2a.sending import Sent, send
 from agentserver_a2a.streams import Events, stream_of, subscribe
 from agentserver_a2a.tasks import check_tenant, page_of_tasks, task_for
 from agentserver_a2a.waiting import settled
@@ -66,12 +66,7 @@ Operation = Callable[[Call, Json], Outcome]
 # --- messages -------------------------------------------------------------------------------------
 def send_message(call: Call, members: Json) -> Outcome:
     request = _send_request(call, members)
-    sent = send(
-        principal=call.principal,
-        request=request,
-        tenant=request.tenant,
-        idempotency_key=call.idempotency_key,
-    )
+    sent = _sent(call, request)
     configuration = request.configuration
     if configuration.return_immediately or not settings.AGENTSERVER_A2A_WAIT_SECONDS:
         return Ready({"task": sent.task})
@@ -79,19 +74,21 @@ def send_message(call: Call, members: Json) -> Outcome:
 
 
 def send_streaming_message(call: Call, members: Json) -> Outcome:
-    request = _send_request(call, members)
-    sent = send(
-        principal=call.principal,
-        request=request,
-        tenant=request.tenant,
-        idempotency_key=call.idempotency_key,
-    )
-    return Stream(stream_of(sent))
+    return Stream(stream_of(_sent(call, _send_request(call, members))))
 
 
 def _send_request(call: Call, members: Json) -> wire.SendRequest:
     request = wire.send_request(members)
     return request.with_tenant(tenant_of(call, request.tenant))
+
+
+def _sent(call: Call, request: wire.SendRequest) -> Sent:
+    return send(
+        principal=call.principal,
+        request=request,
+        tenant=request.tenant,
+        idempotency_key=call.idempotency_key,
+    )
 
 
 # --- tasks ----------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class RpcView(A2AView):
 
     @operation(
         "Call an operation over JSON-RPC",
-        answers={200: A2ARpcAnswer},
+        answers={200: (A2ARpcAnswer, EVENTS)},
         errors=(413,),
         scope="read",
         body=A2ARpcRequest,

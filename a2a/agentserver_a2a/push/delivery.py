@@ -7,7 +7,6 @@ failure gives the config back with the time of its next attempt; the log still h
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +21,7 @@ from agentserver_a2a.push import claims
 from agentserver_a2a.push.configs import CONTROL_KIND
 from agentserver_a2a.push.post import Answer, client, post
 from runs.engine.companions import Worker
+from runs.engine.rhythm import every
 from runs.events import log
 from runs.events.live import channel
 
@@ -65,14 +65,15 @@ class Deliverer:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._posts = asyncio.Semaphore(MOST_POSTS)
         self._due = asyncio.Event()
+        self._due.set()
         self._announced: set[str] = set()
 
     async def run(self) -> None:
         unsubscribe = channel().on_control(self._hear)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._every(settings.AGENTSERVER_LEASE_SECONDS / 3, self._renew))
-                both.create_task(self._every(SWEEP_SECONDS, self._claim, woken_by=self._due))
+                both.create_task(every(settings.AGENTSERVER_LEASE_SECONDS / 3, self._renew))
+                both.create_task(every(SWEEP_SECONDS, self._claim, woken_by=self._due))
         finally:
             with suppress(ValueError):  # the channel was closed before us
                 unsubscribe()
@@ -195,24 +196,3 @@ class Deliverer:
             # A little later: clocks of loop and rows are not the same.
             asyncio.get_running_loop().call_later(wait + 0.02, self._due.set)
         raise Failed
-
-    # --- rhythm ---------------------------------------------------------------------------------
-
-    async def _every(
-        self,
-        seconds: float,
-        work: Callable[[], Awaitable[None]],
-        *,
-        woken_by: asyncio.Event | None = None,
-    ) -> None:
-        """`work` over and over; a database that is down is no reason to drop what is under way."""
-        news = woken_by or asyncio.Event()
-        while True:
-            try:
-                await work()
-            except DATABASE_DOWN:
-                logger.warning("webhooks: the database did not answer; trying again")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await news.wait()
-            news.clear()

@@ -1,5 +1,8 @@
 """The guard as an ``httpx.AsyncClient``."""
 
+# client.py and client2.py are twins: one text, for httpx and for httpx2. A change belongs into
+# both; tests/shape/test_twins.py compares them.
+
 from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING

@@ -1,7 +1,6 @@
 """The connections of one process: made when a call needs them, closed when nobody does any more."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
@@ -17,7 +16,6 @@ from config.specs import McpServerSpec
 if TYPE_CHECKING:
     from agentserver_mcp.client.connection import Connection
 
-logger = logging.getLogger(__name__)
 
 # A child costs more to start than a session over HTTP.
 IDLE_SECONDS = {"stdio": 300.0, "http": 60.0, "sse": 60.0}

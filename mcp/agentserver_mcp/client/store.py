@@ -219,4 +219,4 @@ def pause_after(failures: int, spec: McpServerSpec | None) -> float | None:
 
 
 def _regular() -> datetime:
-    return now() + timedelta(seconds=settings.AGENTSERVER_MCP_REFRESH_S)
+    return now() + timedelta(seconds=settings.AGENTSERVER_MCP_REFRESH_SECONDS)
