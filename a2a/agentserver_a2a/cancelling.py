@@ -7,6 +7,7 @@ from django.conf import settings
 
 from agentserver.access.principal import Principal
 from agentserver.core import loops
+from agentserver.core.database import release_database
 from agentserver.core.errors import NotFound
 from agentserver_a2a.errors import TaskNotCancelable
 from agentserver_a2a.tasks import run_for, task_for
@@ -31,6 +32,7 @@ def cancel_task(*, principal: Principal, tenant: str | None, task_id: str) -> Js
         ended = f"the task {task_id} has ended"
         raise TaskNotCancelable(ended, metadata={"taskId": task_id}) from error
     if Run.objects.filter(pk=task_id).exclude(status=Run.Status.DONE).exists():
+        release_database()
         with suppress(TimeoutError):
             loops.run_sync(_end(task_id), settings.AGENTSERVER_RELEASE_SECONDS)
     return task_for(principal=principal, tenant=tenant, task_id=task_id)

@@ -1,5 +1,8 @@
 """One request to a server of ours without any transport: for routes that answer plain JSON."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any
 
 from mcp.server.connection import Connection
@@ -7,6 +10,7 @@ from mcp_types import INVALID_PARAMS
 from mcp_types.version import LATEST_HANDSHAKE_VERSION
 
 from agentserver.access.principal import Principal
+from agentserver.core.database import release_database
 from agentserver.core.errors import ApiError, Forbidden, Unavailable
 from agentserver.core.loops import submit
 from agentserver_mcp.catalogue import FORBIDDEN, Catalogue
@@ -16,9 +20,23 @@ from agentserver_mcp.protocol import Message
 from agentserver_mcp.server import kernel_of
 
 SECONDS = 300.0
+MOST_WAITING = 32
+"""Calls that hold a thread of the views at a time; other requests need some too."""
+_places = BoundedSemaphore(MOST_WAITING)
 # Before 2026 a missing resource had a code of its own.
 MISSING = (INVALID_PARAMS, -32002)
 Json = dict[str, Any]
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        raise Unavailable("too many calls are waiting for their answers; try again later")
+    try:
+        release_database()
+        yield
+    finally:
+        _places.release()
 
 
 def ask(
@@ -30,18 +48,19 @@ def ask(
     missing: ApiError | None = None,
 ) -> Json:
     """The result. Raises ``missing`` when there is no such thing, `Forbidden`, `ApiError` for other
-    errors, `Unavailable` after five minutes."""
+    errors, `Unavailable` after five minutes or where too many wait already."""
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     exchange = Exchange(Message("request", body, 1), principal=principal, headers={})
     connection = Connection.from_envelope(LATEST_HANDSHAKE_VERSION, None, None)
     exchange.reading()
-    done = submit(work(exchange, kernel_of(catalogue), connection))
-    exchange.desk.attend(SECONDS)
-    try:
-        done.result(SECONDS)
-    except TimeoutError:
-        done.cancel()
-        raise Unavailable("no answer in time; a run that was started goes on") from None
+    with _place():
+        done = submit(work(exchange, kernel_of(catalogue), connection))
+        exchange.desk.attend(SECONDS)
+        try:
+            done.result(SECONDS)
+        except TimeoutError:
+            done.cancel()
+            raise Unavailable("no answer in time; a run that was started goes on") from None
     reply = exchange.reply or {}
     if "error" in reply:
         raise _raised(reply["error"], missing)

@@ -8,6 +8,7 @@ from urllib.request import getproxies
 
 import httpx
 
+from agentserver.core.cookies import no_cookies
 from runs.providers.transport import StreamingTransport
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def new_client() -> httpx.AsyncClient:
     """A client over the streaming transport, or over httpx's own where a proxy is configured."""
     if {"http", "https", "all"} & getproxies().keys():
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-        return httpx.AsyncClient(limits=limits)
-    return httpx.AsyncClient(transport=StreamingTransport(), trust_env=False)
+        return httpx.AsyncClient(limits=limits, cookies=no_cookies())
+    return httpx.AsyncClient(transport=StreamingTransport(), trust_env=False, cookies=no_cookies())
 
 
 clients: PerLoop[httpx.AsyncClient] = PerLoop(new_client)

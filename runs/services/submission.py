@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from agentserver.core import loops
+from agentserver.core.database import release_database
 from agentserver.core.errors import BadRequest, Conflict, NotFound
 from agentserver.core.ids import new_id
 from config import registry as registries
@@ -252,6 +253,7 @@ def _undo(thread: Thread, run: Run) -> None:
 
 
 def _wait_for_release(run: Run) -> None:
+    release_database()
     try:
         loops.run_sync(_ended(run.pk), settings.AGENTSERVER_RELEASE_SECONDS)
     except TimeoutError:

@@ -58,6 +58,18 @@ def test_it_reaches_what_the_operator_allows(make: Any, allowed: Receiver) -> No
     assert seen.headers["accept-encoding"] == "identity"
 
 
+def test_it_keeps_no_cookies(make: Any, allowed: Receiver) -> None:
+    allowed.answer = lambda _: Answer(headers={"set-cookie": "a=1"})
+
+    async def ask_twice() -> None:
+        async with make(timeout=5) as guarded:
+            await guarded.post(allowed.url)
+            await guarded.post(allowed.url)
+
+    asyncio.run(ask_twice())
+    assert ["cookie" in each.headers for each in allowed.received] == [False, False]
+
+
 def test_it_refuses_a_private_address(make: Any, receiver: Receiver, settings: Any) -> None:
     settings.AGENTSERVER_EGRESS_HTTP = True
     with pytest.raises(EgressRefused, match="not a public address"):

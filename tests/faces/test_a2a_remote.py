@@ -6,6 +6,7 @@ import pytest
 
 from runs.events import log
 from runs.events.types import ArtifactUpdated, FileProduced
+from tests.api.native_stream import said
 from tests.faces.a2a_remote import chunk, completed, parts, remote
 from tests.faces.a2a_remote_agent import Far, deltas, far, wait_for_text
 from tests.faces.ai_sdk_chat import Chat, chunks_of, shown, user
@@ -77,6 +78,18 @@ def test_it_sends_blocks_as_parts(far: Far) -> None:
         {"url": "https://x.example/i.png"},
         {"raw": "aGk=", "filename": "a.txt", "mediaType": "text/plain"},
     ]
+
+
+def test_it_begins_anew_on_a_thread_that_took_the_id_of_a_deleted_one(far: Far) -> None:
+    def ask() -> None:
+        body = {"agentId": "far", "threadId": "t", "messages": said()}
+        far.engine.finished(far.api.post("/v1/runs", body).headers["x-run-id"])
+
+    ask()
+    assert far.api.client.delete("/v1/threads/t").status_code == 204
+    ask()
+    sent = [each.body["message"] for each in far.remote.sent("stream", 2)]
+    assert [each.get("contextId") for each in sent] == [None, None]
 
 
 def test_it_keeps_the_remote_conversation_of_a_thread(far: Far) -> None:

@@ -1,11 +1,13 @@
 """``/api/mcp`` past the agents: tools of code, and configured servers; who may, and what fails."""
 
 from collections.abc import Iterator
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
 
 from agentserver.core.loops import run_sync
+from agentserver_mcp import direct
 from agentserver_mcp.client.pool import close_here
 from tests.api.conftest import JsonClient, keyed
 from tests.api.native_stream import ECHO
@@ -54,6 +56,18 @@ def test_it_lets_nobody_else_around_the_rules_of_agents(shout: str, open_access:
     answer = api.post(f"{OWN}/tools/{shout}/execute", {"data": {"text": "hi"}})
     assert (answer.status_code, "config" in answer.json()["error"]) == (403, True)
     assert api.get(f"{OWN}/tools/{shout}").status_code == 404
+
+
+def test_it_answers_503_where_too_many_wait(
+    shout: str, open_access: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = keyed("run", "config")
+    path = f"{OWN}/tools/{shout}/execute"
+    monkeypatch.setattr(direct, "_places", BoundedSemaphore(1))
+    for _ in range(2):
+        assert api.post(path, {"data": {"text": "hi"}}).status_code == 200
+    with direct._places:
+        assert api.post(path, {"data": {"text": "hi"}}).status_code == 503
 
 
 def test_it_asks_agents_for_whoever_may_run(shout: str, open_access: None) -> None:

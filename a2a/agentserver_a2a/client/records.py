@@ -24,8 +24,13 @@ def latest(turn: RemoteTurn) -> RemoteTask | None:
 
 
 def context_of(turn: RemoteTurn) -> str:
-    """The remote conversation that the thread's earlier turns with the agent belong to, or ""."""
+    """The remote conversation that the thread's earlier turns with the agent belong to, or "".
+
+    The runs of a deleted thread went with it: a new one with its id is not its continuation.
+    """
+    own = Run.objects.filter(pk=OuterRef("run_id"), thread_id=turn.thread_id)
     earlier = RemoteTask.objects.filter(
+        Exists(own),
         thread_id=turn.thread_id,
         agent_id=turn.agent_id,
         base_url=turn.endpoint.base_url,

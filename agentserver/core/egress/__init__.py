@@ -1,8 +1,8 @@
 """The one guard for requests to addresses that users give: webhooks, remote agents, MCP servers.
 
 Against server-side request forgery: only http and https, only public addresses, checked for every
-connection and pinned to it (the name is resolved once), no redirects, no proxies or credentials
-from the environment, answers bounded. The operator opens exceptions with
+connection and pinned to it (the name is resolved once), no redirects, no cookies, no proxies or
+credentials from the environment, answers bounded. The operator opens exceptions with
 ``AGENTSERVER_EGRESS_ALLOW``; plain http is for those, unless ``AGENTSERVER_EGRESS_HTTP`` is on.
 """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpcore2
 import httpx2
 
+from agentserver.core.cookies import no_cookies
 from agentserver.core.egress.connecting import (
     MOST_CONNECTIONS,
     capped,
@@ -30,6 +31,7 @@ def build(
         transport=GuardedTransport(max_bytes),
         timeout=timeout,
         headers=dict(headers or {}),
+        cookies=no_cookies(),
         follow_redirects=False,
         trust_env=False,
     )
