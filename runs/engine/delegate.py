@@ -27,6 +27,7 @@ from runs.events.types import (
     ToolCallReady,
 )
 from runs.mailbox import lane as lanes
+from runs.mailbox import questions
 from runs.mailbox.submit import RunRequest, insert_run
 from runs.models import Run, ToolCall
 from runs.tools import Tool, ToolResult
@@ -81,6 +82,7 @@ async def run_delegate(session: Session, row: ToolCall) -> Outcome:
 
 async def _follow(session: Session, row: ToolCall, child_id: str) -> AsyncGenerator[Outcome, None]:
     suspended: RunSuspended | None = None
+    told, rests = questions.number_of(row.ticket_id), 0
     async with aclosing(log.follow(child_id, stop_on_suspend=True)) as records:
         async for record in records:
             if record is None:
@@ -89,9 +91,11 @@ async def _follow(session: Session, row: ToolCall, child_id: str) -> AsyncGenera
                 yield finished_outcome(row, record.event)
                 return
             suspended = record.event if isinstance(record.event, RunSuspended) else None
-            _show_progress(session, row, child_id, record.event)
+            rests += suspended is not None
+            if rests >= told:
+                _show_progress(session, row, child_id, record.event)
     if suspended:
-        yield Outcome(status="suspended", suspension=ticket(row, suspended))
+        yield Outcome(status="suspended", suspension=ticket(row, suspended, number=rests))
 
 
 def _show_progress(session: Session, row: ToolCall, child_id: str, event: AnyEvent) -> None:
@@ -138,11 +142,12 @@ def finished_outcome(row: ToolCall, event: RunFinished) -> Outcome:
     )
 
 
-def ticket(row: ToolCall, event: RunSuspended) -> Suspension:
-    """What a person sees at the parent while the child waits; an answer here goes to the child."""
+def ticket(row: ToolCall, event: RunSuspended, *, number: int) -> Suspension:
+    """What a person sees at the parent while the child waits, for the ``number``-th time; an answer
+    here goes to the child."""
     first = event.tickets[0]
     return Suspension(
-        ticket_id=f"delegate_run:{event.run_id}",
+        ticket_id=questions.ticket_id(event.run_id, number),
         kind="delegate",
         action="agent_delegate:pending",
         message=first.message,

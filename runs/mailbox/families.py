@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef
 from agentserver.core.clock import now
 from runs import dispatch
 from runs.mailbox import lane as lanes
+from runs.mailbox.questions import asks_again
 from runs.mailbox.row_by_row import row_by_row
 from runs.mailbox.submit import insert_resume
 from runs.models import Run, ToolCall
@@ -14,13 +15,16 @@ BATCH = 100
 
 
 def tell_parent(child_id: str) -> bool:
-    """Resumes the parent of a finished child if it is suspended on it; repeating it is harmless.
+    """Resumes the parent of a child that is done, or asks something new, if it is suspended on it;
+    repeating it is harmless.
 
-    The call goes back to ``running``: the parent's next attempt joins the finished child and finds
-    its result.
+    The call goes back to ``running``: the parent's next attempt joins the child and finds its
+    result, or the question to show.
     """
-    child = Run.objects.filter(pk=child_id, status=Run.Status.DONE).first()
+    child = Run.objects.filter(pk=child_id).first()
     if child is None or child.parent_id is None:
+        return False
+    if child.status != Run.Status.DONE and not asks_again(child):
         return False
     return resume_parent(child.parent_id, child_id)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from django.db import transaction
@@ -11,7 +12,9 @@ from agentserver.access.principal import Principal
 from agentserver.core.errors import BadRequest, Conflict, NotFound
 from runs import dispatch
 from runs.access import run_not_found
+from runs.mailbox import families
 from runs.mailbox import lane as lanes
+from runs.mailbox.questions import asked_under
 from runs.mailbox.stop import decide
 from runs.mailbox.submit import insert_resume
 from runs.models import Lane, Run, RunInput, ToolCall
@@ -117,7 +120,7 @@ def _record(principal: Principal, run: Run, decided: Decided) -> bool:
     """Whether the run itself has something to go on with."""
     call = _call(run, decided.reference)
     if call.suspension and call.suspension["kind"] == "delegate" and not call.is_final:
-        _forward(principal, call.child_run_id, decided)
+        _forward(principal, call, decided)
         return False
     if call.status != ToolCall.Status.SUSPENDED or decided.reference in _answered(call):
         _refuse_another(call, decided)
@@ -204,26 +207,24 @@ def _continue(lane: Lane, run: Run) -> None:
     dispatch.on_commit()
 
 
-def _forward(principal: Principal, child_id: str, decided: Decided) -> None:
-    """A parent waits for its delegate: the answer belongs to what the delegate asked."""
-    asked = ToolCall.objects.filter(run_id=child_id).exclude(ticket_id="")
-    waiting = asked.filter(status=ToolCall.Status.SUSPENDED)
-    tickets = list(waiting.values_list("ticket_id", flat=True)[:2])
+def _forward(principal: Principal, call: ToolCall, decided: Decided) -> None:
+    """A parent waits for its delegate: the answer belongs to what the delegate asked, as far as it
+    was shown here. Whether that was answered already, the same or not, is decided there."""
+    tickets = asked_under(call)
     if len(tickets) > 1:
         raise Conflict("the delegated run asks more than one question: decide at that run")
-    if not tickets:
-        # The question was answered already; whether this is the same answer is decided there.
-        tickets = list(asked.order_by("-updated_at").values_list("ticket_id", flat=True)[:1])
     if not tickets:
         raise NotFound(f"no pending tool call: {decided.reference}")
     submit_decision(
         principal=principal,
-        any_id=child_id,
+        any_id=call.child_run_id,
         decided=Decided(
             reference=tickets[0],
             action=decided.action,
             payload=decided.payload,
             error=decided.error,
         ),
-        missing=run_not_found(child_id),
+        missing=run_not_found(call.child_run_id),
     )
+    # An answer to an old question: the caller shows what nobody replaced yet.
+    transaction.on_commit(partial(families.tell_parent, call.child_run_id))

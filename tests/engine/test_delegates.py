@@ -106,6 +106,62 @@ def test_it_accepts_an_equal_decision_for_its_child_again(family: Lab) -> None:
     assert ToolCall.objects.get(run=child).decision["payload"] == 1
 
 
+@pytest.fixture
+def asking_twice(family: Lab) -> Lab:
+    """The child asks for leave, and again after it was given."""
+    steps = [[call("erase", f"e{path}", path=path)] for path in ("1", "2")]
+    family.agent(turns(*steps, [text("erased")]), "child")
+    family.agent(PARENT, delegates=["child"])
+    return family
+
+
+def ticket_of(run: Run) -> Any:
+    return calls_of(run)[0].suspension
+
+
+def test_it_shows_what_its_child_asks_next(asking_twice: Lab) -> None:
+    waiting = asking_twice.ask()
+    first = ticket_of(waiting)
+    asking_twice.decide(waiting, first["ticket_id"])
+    again = asking_twice.rest(waiting, after_seq=waiting.last_seq)
+    assert again.status == Run.Status.WAITING
+    assert (first["parameters"], ticket_of(again)["parameters"]) == ({"path": "1"}, {"path": "2"})
+    assert ticket_of(again)["ticket_id"] == f"{first['ticket_id']}:2"
+    assert_fold(again)
+    asking_twice.decide(again, "c1")
+    run = asking_twice.end(again)
+    assert "erased" in (run.final_output or "")
+    assert_fold(run)
+
+
+def test_it_takes_no_answer_for_a_question_that_was_not_shown(
+    asking_twice: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runs.engine.host.families.tell_parent", lambda _: False)
+    waiting = asking_twice.ask()
+    child = child_of(waiting)
+    asking_twice.decide(waiting, "c1")
+    asking_twice.rest(child, after_seq=child.last_seq)
+    asking_twice.decide(waiting, "c1")
+    assert [row.status for row in calls_of(child)] == ["succeeded", "suspended"]
+    with pytest.raises(Conflict):
+        asking_twice.decide(waiting, "c1", "cancel")
+
+
+def test_it_tells_a_parent_that_nobody_told_of_the_next_question(
+    asking_twice: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("runs.engine.host.families.tell_parent", lambda _: False)
+        waiting = asking_twice.ask()
+        child = child_of(waiting)
+        asking_twice.decide(waiting, "c1")
+        asking_twice.rest(child, after_seq=child.last_seq)
+    asking_twice.decide(waiting, "c1")
+    again = asking_twice.rest(waiting, after_seq=waiting.last_seq)
+    assert ticket_of(again)["parameters"] == {"path": "2"}
+
+
 def test_it_goes_on_when_its_child_was_deleted(family: Lab) -> None:
     asking_child(family)
     waiting = family.ask()
