@@ -169,6 +169,7 @@ def _description(agent: AgentSpec) -> str:
 
 def _details(agent: AgentSpec) -> Iterator[str]:
     """What is behind an agent, as tags: not for everybody."""
-    yield f"model:{agent.model_id}"
+    if agent.model_id:  # there is none behind an endpoint
+        yield f"model:{agent.model_id}"
     yield from (f"tool:{name}" for name in agent.allowed_tools or ())
     yield from (f"delegate:{name}" for name in agent.delegates)

@@ -11,6 +11,7 @@ from agentserver_a2a.published import Published
 from agentserver_a2a.questions import Question, agent_message, question_parts
 from agentserver_a2a.response import RESPONSE, Response
 from agentserver_a2a.states import (
+    COMPLETED,
     SUBMITTED,
     WORKING,
     failure_text,
@@ -205,13 +206,17 @@ def means_message(event: Any) -> bool:
     return isinstance(event, DataProduced) and event.name == DIRECT_MESSAGE
 
 
-def direct_message(context_id: str, message_id: str, parts: Sequence[Json]) -> Json:
-    """An answer that belongs to no task."""
+def direct_message(context_id: str, encoder: Encoder) -> Json | None:
+    """The whole answer as one that belongs to no task; None without one, and for a task that did
+    not complete: only the task says how it ended."""
+    message_id, parts = encoder.answer()
+    if encoder.status()["state"] != COMPLETED or not message_id:
+        return None
     return {
         "messageId": message_id,
         "contextId": context_id,
         "role": "ROLE_AGENT",
-        "parts": list(parts),
+        "parts": parts,
     }
 
 

@@ -56,16 +56,17 @@ def messages_of(runs: Sequence[Run]) -> dict[str, list[Message]]:
 
 
 def _add_borrowed(found: dict[str, list[Message]], runs: Iterable[Run]) -> None:
-    places = {
-        (run.thread_id, run.input_from_seq): run.pk
-        for run in runs
-        if run.input_from_seq and not any(row.role == "user" for row in found[run.pk])
-    }
+    # A message may be answered any number of times.
+    places: dict[tuple[str, int], list[str]] = {}
+    for run in runs:
+        if run.input_from_seq and not any(row.role == "user" for row in found[run.pk]):
+            places.setdefault((run.thread_id, run.input_from_seq), []).append(run.pk)
     wanted = Q()
     for thread_id, seq in places:
         wanted |= Q(thread_id=thread_id, seq=seq)
     for row in Message.objects.external().filter(wanted, role="user") if places else ():
-        found[places[row.thread_id, row.seq]].insert(0, row)
+        for run_id in places[row.thread_id, row.seq]:
+            found[run_id].insert(0, row)
 
 
 def history_of(run: Run, rows: Iterable[Message], length: int | None) -> list[Json]:

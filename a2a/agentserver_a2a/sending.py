@@ -49,7 +49,8 @@ class Sent:
     """The task that a message began or goes on with.
 
     `task` is the Task right after that. What comes of the message are the events of the run behind
-    `after_seq`. `fresh`: the run was made just now. `direct`: it may answer with a message.
+    `after_seq`. `fresh`: the run was made just now. `direct`: the message began the task, now or at
+    an earlier time, and its agent may answer with a message.
     """
 
     principal: Principal
@@ -127,17 +128,17 @@ def _begin(
     principal: Principal, tenant: str | None, request: SendRequest, idempotency_key: str | None
 ) -> Sent:
     context_id = request.message.context_id
-    agent_id = tenant or _agent_of(principal, context_id)
-    submitted = submit(
-        Input(
-            principal=principal,
-            thread_id=context_id,
-            messages=[_new_message(request, thread_id=context_id)],
-            agent_id=agent_id,
-            origin=Run.Origin.A2A,
-            idempotency_key=idempotency_key,
-        )
+    asked = Input(
+        principal=principal,
+        thread_id=context_id,
+        messages=[_new_message(request, thread_id=context_id)],
+        agent_id=tenant or _agent_of(principal, context_id),
+        origin=Run.Origin.A2A,
+        # The context's latest agent may be another one when the message is repeated.
+        named_agent=tenant or "",
+        idempotency_key=idempotency_key,
     )
+    submitted = submit(asked)
     run, length = submitted.run, request.configuration.history_length
     fresh = submitted.fresh
     return Sent(
@@ -147,7 +148,7 @@ def _begin(
         context_id=run.thread_id,
         task=_new_task(run, request) if fresh else task_of(run, Shape(history_length=length)),
         fresh=fresh,
-        direct=fresh and _answers_directly(run.agent_id),
+        direct=_answers_directly(run.agent_id),
     )
 
 
@@ -168,7 +169,8 @@ def default_agent() -> str:
 
 
 def _answers_directly(agent_id: str) -> bool:
-    return section_of(registries.current().agent(agent_id)).direct_messages
+    agent = registries.current().agents.get(agent_id)
+    return agent is not None and section_of(agent).direct_messages
 
 
 def _new_message(request: SendRequest, *, thread_id: str | None) -> NewMessage:

@@ -60,7 +60,9 @@ async def _direct(sent: Sent) -> Events:
     reader = _Reader(sent.task_id, sent.context_id)
     held: list[Json] = []
     is_message = False
-    async with aclosing(log.follow(sent.task_id, fresh=True, stop_on_suspend=True)) as records:
+    async with aclosing(
+        log.follow(sent.task_id, fresh=sent.fresh, stop_on_suspend=True)
+    ) as records:
         async for record in records:
             if record is None:
                 yield None
@@ -69,12 +71,14 @@ async def _direct(sent: Sent) -> Events:
             is_message = is_message or means_message(record.event)
             if not is_message and not isinstance(record.event, _PREPARATIONS):
                 break
-    message_id, parts = reader.encoder.answer()
-    if is_message and reader.encoder.done and message_id:
-        yield [{"message": direct_message(sent.context_id, message_id, parts)}]
+    message = direct_message(sent.context_id, reader.encoder) if is_message else None
+    if message:
+        yield [{"message": message}]
         return
-    yield [{"task": sent.task}, *held]
-    async with aclosing(_continued(reader)) as events:
+    if sent.fresh:
+        yield [{"task": sent.task}, *held]
+    # The task of a repeat is told as it stands by now.
+    async with aclosing(_continued(reader) if sent.fresh else _gone_on(sent)) as events:
         async for event in events:
             yield event
 
@@ -99,6 +103,9 @@ async def _subscribed(principal: Principal, task_id: str, context_id: str) -> Ev
     reader = _Reader(task_id, context_id)
     await reader.catch_up()
     stored = await in_database(_stored, principal, task_id)
+    if not reader.has_status:
+        # What is stored may be ahead of the log as it was read, and must not be told once more.
+        await reader.catch_up()
     task = reader.task(stored)
     async with aclosing(_continued(reader, first=task, to_the_end=True)) as events:
         async for event in events:
@@ -121,6 +128,11 @@ class _Reader:
     def __post_init__(self) -> None:
         self.encoder = Encoder(self.task_id, self.context_id)
 
+    @property
+    def has_status(self) -> bool:
+        """Whether the log has said anything of the task's status yet."""
+        return "timestamp" in self.encoder.status()
+
     def read(self, record: Record) -> list[Json]:
         self.seq = record.seq
         return self.encoder.encode(record)
@@ -142,8 +154,8 @@ class _Reader:
     def task(self, stored: Json, *, keep_status: bool = False) -> Json:
         """The task at this place of the log. ``stored`` gives its history, and its status where the
         log says nothing yet, or nothing of the answer that was given since (``keep_status``)."""
-        said = self.encoder.status()
-        status = stored["status"] if keep_status or "timestamp" not in said else said
+        is_kept = keep_status or not self.has_status
+        status = stored["status"] if is_kept else self.encoder.status()
         artifacts = self.encoder.artifacts()
         self.encoder.shown(status)
         rest = {key: value for key, value in stored.items() if key != "artifacts"}

@@ -37,7 +37,7 @@ async def settled(
 
 
 async def _rested(sent: Sent) -> Json | None:
-    """Waits for the next rest of the run; the message that it answered with, if it did."""
+    """Waits for the next rest of the run; the message that it answered with, if it did and may."""
     encoder = Encoder(sent.task_id, sent.context_id, whole=True)
     is_message = False
     records = log.follow(sent.task_id, sent.after_seq, fresh=sent.fresh, stop_on_suspend=True)
@@ -45,11 +45,8 @@ async def _rested(sent: Sent) -> Json | None:
         async for record in records:
             if record is not None:
                 encoder.encode(record)
-                is_message = is_message or means_message(record.event)
-    message_id, parts = encoder.answer()
-    if not (is_message and encoder.done and message_id):
-        return None
-    return direct_message(sent.context_id, message_id, parts)
+                is_message = is_message or (sent.direct and means_message(record.event))
+    return direct_message(sent.context_id, encoder) if is_message else None
 
 
 async def _current(sent: Sent, history_length: int | None) -> Json:

@@ -58,7 +58,7 @@ class EntryRevisionAdmin(PageAdmin):
             "title": self.document(row),
             "lines": list(difference(row.before, row.after)),
             "kind": _KINDS[row.action],
-            "may_restore": bool(proxy) and request.user.has_perm(_change_permission(row)),
+            "may_restore": bool(proxy) and request.user.has_perm(_permission(row)),
             "restore_url": self.verb_link("restore", row.pk),
             "entry_link": self._entry_link(row),
         }
@@ -70,7 +70,7 @@ class EntryRevisionAdmin(PageAdmin):
         row = EntryRevision.objects.filter(pk=int(key) if key.isdecimal() else 0).first()
         if row is None:
             raise NotFound("this revision is gone")
-        if row.namespace not in PROXIES or not request.user.has_perm(_change_permission(row)):
+        if row.namespace not in PROXIES or not request.user.has_perm(_permission(row)):
             raise Forbidden("you may not change this document")
         entry = restore_revision(
             namespace=row.namespace, key=row.key, revision=row.revision, actor=actor_of(request)
@@ -121,5 +121,10 @@ def _lines(document: Any) -> list[str]:
     return [] if document is None else pretty(document).splitlines()
 
 
-def _change_permission(row: EntryRevision) -> str:
-    return f"config.change_{PROXIES[row.namespace]._meta.model_name}" if row.key else ""
+def _permission(row: EntryRevision) -> str:
+    """What restoring needs: a document that was deleted is made anew."""
+    if not row.key:
+        return ""
+    exists = Entry.objects.visible().find(row.namespace, row.key) is not None
+    action = "change" if exists else "add"
+    return f"config.{action}_{PROXIES[row.namespace]._meta.model_name}"

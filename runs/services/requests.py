@@ -43,7 +43,7 @@ class Input:
     `agent_id` None means the thread's latest agent. `extras` may hold ``frontend_tools`` (list of
     tool definitions), ``overrides`` and client metadata. `run_id` is given where the protocol's
     client chooses it. `idempotency_key` makes a repeat return the first run
-    (`named_agent`, filled in here, keeps what was sent, for comparing). `cut` shortens the
+    (`named_agent` is what its sender named, `agent_id` unless said otherwise). `cut` shortens the
     conversation before the messages are added (there may be none then), `state` becomes the shared
     state of the thread; both are part of starting a run, so not of the modes that join one.
     """

@@ -69,7 +69,8 @@ def _checked(request: Input) -> Input:
         if request.must_exist:
             _existing_thread(request)  # That it is missing is said first.
         raise
-    return replace(request, agent_id=agent_id, named_agent=request.agent_id)
+    named = request.agent_id if request.named_agent is None else request.named_agent
+    return replace(request, agent_id=agent_id, named_agent=named)
 
 
 def _latest_agent(request: Input) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -262,6 +263,26 @@ def test_it_restores_a_revision(page: Client) -> None:
     assert (restored.revision, restored.updated_by) == (3, "user:olga")
 
 
+@pytest.mark.parametrize(("action", "makes_anew"), [("change", False), ("add", True)])
+def test_it_makes_a_deleted_document_anew_only_for_who_may_add(
+    page: Client, django_user_model: Any, action: str, makes_anew: bool
+) -> None:
+    put("providers", PROVIDER)
+    page.post(url("provider_delete", entry("providers", "openai").pk), {"post": "yes"})
+    user = django_user_model.objects.create_user("rita", password="x", is_staff=True)
+    for codename in (f"{action}_provider", "view_entryrevision"):
+        user.user_permissions.add(Permission.objects.get(codename=codename))
+    client = Client()
+    client.force_login(user)
+    first = EntryRevision.objects.get(namespace="providers", revision=1)
+
+    shown = client.get(url("entryrevision_change", first.pk)).context["may_restore"]
+    client.post(url("entryrevision_restore", first.pk))
+
+    assert shown is makes_anew
+    assert Entry.objects.visible().filter(key="openai").exists() is makes_anew
+
+
 def test_it_restores_nothing_by_following_a_link(page: Client) -> None:
     put_chain()
     first = EntryRevision.objects.get(namespace="models", revision=1)
@@ -291,8 +312,6 @@ def test_it_leaves_out_what_was_left_blank(db: None) -> None:
 
 
 def test_it_shows_a_document_to_readers_only_as_text(page: Client, django_user_model: Any) -> None:
-    from django.contrib.auth.models import Permission
-
     put_chain()
     reader = django_user_model.objects.create_user("rita", password="x", is_staff=True)
     reader.user_permissions.add(Permission.objects.get(codename="view_agent"))

@@ -235,6 +235,14 @@ def test_it_tells_more_in_the_extended_card(extended: None, holder: JsonClient) 
     assert card(holder.client)["skills"][0]["tags"] == ["agent"]
 
 
+def test_it_names_no_model_where_there_is_none(extended: None, holder: JsonClient) -> None:
+    endpoint = {"base_url": "https://far.example"}
+    put_entry(namespace="agents", document={"id": "far", "endpoint": endpoint}, actor="test")
+    registry.forget()
+    found = judge(CARD, holder.get(f"{BASE}/far/extendedAgentCard").json())
+    assert found["skills"][0]["tags"] == ["agent"]
+
+
 def test_it_has_a_card_for_each_agent(extended: None, holder: JsonClient) -> None:
     add_agent("cook", description="Cooks.")
     found = judge(CARD, holder.get(f"{BASE}/cook/extendedAgentCard").json())

@@ -1,5 +1,6 @@
 """Webhooks get the events of their task: in order, at least once, and at nobody's cost."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Iterator
@@ -212,6 +213,26 @@ def another_worker(name: str) -> Future[None]:
 
     worker: Any = SimpleNamespace(worker_id=name, in_db=in_db)
     return loops.submit(delivery.deliver(worker))
+
+
+def test_it_keeps_a_config_that_it_claimed_anew() -> None:
+    """The old claim was given back while it was being renewed."""
+
+    async def cancelled() -> bool:
+        other = asyncio.get_running_loop().create_future()
+
+        async def in_db(work: Any, **options: Any) -> set[int]:
+            made._rows[1] = PushConfig(pk=1, claimed_by="new")
+            return set(options["claims"])
+
+        unused: Any = None
+        worker: Any = SimpleNamespace(worker_id="w", in_db=in_db)
+        made: Any = delivery.Deliverer(worker, unused)
+        made._rows[1], made._tasks[1] = PushConfig(pk=1, claimed_by="old"), other
+        await made._renew()
+        return other.cancelled()
+
+    assert not loops.run_sync(cancelled(), 10)
 
 
 def test_it_delivers_from_one_worker_at_a_time(webhooks: Engine, receiver: Receiver) -> None:

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from agentserver_a2a.client import turns
+from agentserver.core.secrets import SecretUnreadableError
+from agentserver_a2a.client import abandoned, records, turns
+from agentserver_a2a.models import RemoteTask
+from config import registry as registries
 from runs import dispatch
 from runs.engine import host
 from runs.providers import remote_model
 from tests.faces.a2a_remote import SECONDS, chunk, completed, remote, status
 from tests.faces.a2a_remote_agent import Far, deltas, far, wait_for_text
+from tests.processes import wait_until
 
 __all__ = ["far", "remote"]
 
@@ -208,3 +212,24 @@ def test_it_joins_the_task_after_a_shutdown(far: Far) -> None:
     run = far.engine.finished(run_id)
     assert (run.final_output, run.attempt) == ("one two", 2)
     assert len(far.remote.sent("message:stream")) == 1
+
+
+def test_it_gives_up_a_task_whose_token_cannot_be_read(
+    far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(registry: registries.Registry, agent_id: str) -> Any:
+        raise SecretUnreadableError
+
+    monkeypatch.setattr(abandoned, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(registries.Registry, "agent_with_secrets", unreadable)
+    row = RemoteTask.objects.create(
+        run_id="gone",
+        step=0,
+        agent_id="far",
+        config_version=registries.current().version,
+        base_url=far.remote.url,
+        task_id="t",
+        cancel_attempts=records.MOST_ATTEMPTS - 1,
+    )
+    settled = RemoteTask.objects.filter(pk=row.pk, ended=True)
+    wait_until(settled.exists, what="the last try", seconds=SECONDS)

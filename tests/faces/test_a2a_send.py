@@ -166,6 +166,20 @@ def test_it_finds_the_task_of_an_equal_request(echo: str) -> None:
     assert Run.objects.count() == 1
 
 
+def test_it_finds_the_task_of_a_context_that_went_to_another_agent(
+    engine: Engine, echo: str
+) -> None:
+    engine.agent("other", [{"reply": [{"text": "other"}]}])
+    first = begin(None, "hello", contextId="c", key="k")
+    rest(first)
+    rest(begin("other", contextId="c"))
+    assert begin(None, "hello", contextId="c", key="k").task_id == first.task_id
+    with pytest.raises(Conflict):
+        begin(None, "bye", contextId="c", key="k")
+    with pytest.raises(Conflict):
+        begin("other", "hello", contextId="c", key="k")
+
+
 def test_it_refuses_a_key_with_another_message(echo: str) -> None:
     begin(echo, "hello", contextId="c", key="k")
     with pytest.raises(Conflict):

@@ -10,6 +10,7 @@ from django.db import connections
 
 from agentserver.access.principal import ANONYMOUS, Principal
 from agentserver.core import loops
+from agentserver_a2a import streams
 from agentserver_a2a.errors import TaskNotFound, UnsupportedOperation
 from runs.demo import a2a as demo
 from runs.services import cancel_run, delete_thread
@@ -170,6 +171,40 @@ def test_it_streams_the_task_of_an_agent_that_could_answer_directly(demo_agent: 
     assert Reader().read(events).text() == "chunk-1 chunk-2"
 
 
+def saying(engine: Engine, *then: Json, **section: bool) -> str:
+    """An agent that says that its answer is a message."""
+    means: Json = {"data": {"name": demo.DIRECT_MESSAGE, "data": True}}
+    reply: list[Json] = [means, {"text": "half", "chunks": 2}, *then]
+    return engine.agent("direct", [{"reply": reply}], sections={"a2a": section})
+
+
+def test_it_tells_of_failure_although_the_answer_was_to_be_a_message(engine: Engine) -> None:
+    error = {"error": {"status": 401, "message": "no"}}
+    agent = saying(engine, error, direct_messages=True)
+    assert state(answer(begin(agent))["task"]) == "FAILED"
+    events = streamed(begin(agent))
+    assert not any("message" in event for event in events)
+    assert states(events)[-1] == "FAILED"
+
+
+def test_it_answers_with_a_task_where_messages_are_not_allowed(engine: Engine) -> None:
+    assert state(answer(begin(saying(engine)))["task"]) == "COMPLETED"
+
+
+def test_it_repeats_an_answer_that_was_a_message(engine: Engine) -> None:
+    agent = saying(engine, direct_messages=True)
+    first = answer(begin(agent, "hi", contextId="c", key="k"))
+    assert first["message"]["parts"] == [{"text": "half"}]
+    assert answer(begin(agent, "hi", contextId="c", key="k")) == first
+    assert streamed(begin(agent, "hi", contextId="c", key="k")) == [first]
+
+
+def test_it_repeats_the_task_of_an_agent_that_could_answer_directly(demo_agent: str) -> None:
+    done = rest(begin(demo_agent, "hi", contextId="c", key="k"))
+    (event,) = streamed(begin(demo_agent, "hi", contextId="c", key="k"))
+    assert (event["task"]["id"], state(event["task"])) == (done["id"], "COMPLETED")
+
+
 # --- subscriptions --------------------------------------------------------------------------------
 def test_it_continues_from_the_present_state(engine: Engine) -> None:
     gate, entered = engine.gate(), threading.Event()
@@ -219,6 +254,22 @@ def test_it_tells_subscribers_of_a_cancellation(eraser: str) -> None:
     watch = Watch(watched(sent.task_id)).begun()
     cancel_run(principal=ANONYMOUS, run_id=sent.task_id)
     assert states(watch.ended()) == ["AUTH_REQUIRED", "CANCELED"]
+
+
+def test_it_tells_an_end_once_that_came_while_the_stream_began(
+    engine: Engine, echo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.stop()
+    sent = begin(echo)
+    events = watched(sent.task_id)
+    stored = streams._stored
+
+    def ended(*arguments: Any) -> Json:
+        cancel_run(principal=ANONYMOUS, run_id=sent.task_id)
+        return stored(*arguments)
+
+    monkeypatch.setattr(streams, "_stored", ended)
+    assert states(Watch(events).ended()) == ["CANCELED"]
 
 
 def test_it_says_canceled_when_the_task_is_deleted(eraser: str) -> None:

@@ -12,7 +12,7 @@ from agentserver.core.errors import NotFound
 from agentserver_a2a.errors import InvalidParams, TaskNotFound
 from agentserver_a2a.states import timestamp
 from runs.models import Run
-from runs.services import cancel_run
+from runs.services import Cut, Input, cancel_run, submit
 from runs.tools import ToolContext
 from tests.api.native_stream import ECHO, calling
 from tests.engine_fixture import Engine
@@ -90,6 +90,17 @@ def test_it_shows_no_tools_in_the_history(engine: Engine) -> None:
     name = engine.tool(lambda: "x", name="plain", description="Plain")
     engine.agent("caller", calling(name), tools=[name])
     assert said(rest(begin("caller", "go"))) == [("USER", "go"), ("AGENT", 'It said "x".')]
+
+
+def test_it_shows_the_question_to_every_run_that_answers_it(engine: Engine, echo: str) -> None:
+    first = rest(begin(echo, "go", messageId="question", contextId="c"))["id"]
+    for _ in range(2):
+        cut = Cut(message_id="question", inclusive=False)
+        again = Input(principal=ANONYMOUS, thread_id="c", messages=[], agent_id=echo, cut=cut)
+        engine.finished(submit(again).run.pk)
+    listing = listed(contextId="c")["tasks"]
+    assert [said(each)[0] for each in listing] == [("USER", "go")] * 3
+    assert listing[-1]["id"] == first
 
 
 def test_it_shows_the_answer_of_a_run_that_failed(engine: Engine) -> None:

@@ -68,7 +68,8 @@ async def _cancel(worker: Worker, row: RemoteTask) -> None:
             state = await _cancelled(await worker.in_db(_endpoint, row), row)
     except (NoSuchTask, NotCancelable):
         await worker.in_db(records.give_up, row, "gone")
-    except (ProviderError, TimeoutError) as error:
+    except (ProviderError, ApiError, TimeoutError) as error:
+        # Ours as well, such as a token that no key decrypts: no row may stop the others.
         logger.info("remote task of run %s is not cancelled yet: %s", row.run_id, error)
         if not await worker.in_db(records.put_off, row):
             logger.warning("remote task of run %s could not be cancelled", row.run_id)

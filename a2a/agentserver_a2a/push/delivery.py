@@ -109,9 +109,10 @@ class Deliverer:
             return
         held = claims.tokens(list(self._rows.values()))
         for pk in await self._worker.in_db(claims.renew, claims=held):
-            # Claimed anew in the meantime it would be another claim, and a held one is not claimed.
-            if task := self._tasks.get(pk):
-                task.cancel()
+            row = self._rows.get(pk)
+            # Given back and claimed anew in the meantime, it is held under another claim.
+            if row and row.claimed_by == held[pk]:
+                self._tasks[pk].cancel()
 
     async def _stop(self) -> None:
         """Ends all deliveries; others may take over at once."""
