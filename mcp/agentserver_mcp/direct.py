@@ -1,5 +1,6 @@
 """One request to a server of ours without any transport: for routes that answer plain JSON."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
@@ -14,12 +15,13 @@ from agentserver.core.database import release_database
 from agentserver.core.errors import ApiError, Forbidden, Unavailable
 from agentserver.core.loops import submit
 from agentserver_mcp.catalogue import FORBIDDEN, Catalogue
-from agentserver_mcp.endpoint import work
+from agentserver_mcp.endpoint import SILENCE_SECONDS, work
 from agentserver_mcp.exchange import Exchange
 from agentserver_mcp.protocol import Message
 from agentserver_mcp.server import kernel_of
 
 SECONDS = 300.0
+"""How long a call may take in all."""
 MOST_WAITING = 32
 """Calls that hold a thread of the views at a time; other requests need some too."""
 _places = BoundedSemaphore(MOST_WAITING)
@@ -54,10 +56,13 @@ def ask(
     connection = Connection.from_envelope(LATEST_HANDSHAKE_VERSION, None, None)
     exchange.reading()
     with _place():
+        ends_at = time.monotonic() + SECONDS
         done = submit(work(exchange, kernel_of(catalogue), connection))
-        exchange.desk.attend(SECONDS)
+        exchange.desk.attend(SILENCE_SECONDS)
+        # What was done at the desk has taken a connection again.
+        release_database()
         try:
-            done.result(SECONDS)
+            done.result(max(0.0, ends_at - time.monotonic()))
         except TimeoutError:
             done.cancel()
             raise Unavailable("no answer in time; a run that was started goes on") from None

@@ -248,12 +248,19 @@ async def _frames(exchange: Exchange, ping: float) -> AsyncGenerator[bytes | Non
     try:
         while (said := await exchange.outbox.get(ping)) is not None:
             if time.monotonic() >= ends_at:
-                exchange.overtime()
-                yield frame_of(_overtime(exchange))
+                yield b"".join(map(frame_of, await _last_of(exchange, said)))
                 return
             yield b"".join(map(frame_of, said)) or None
     finally:
         exchange.gone()
+
+
+async def _last_of(exchange: Exchange, said: list[Json]) -> list[Json]:
+    """What was said until the time was over; that it is over only where the reply is missing."""
+    exchange.overtime()
+    said = said + (await exchange.outbox.get(0) or [])
+    answered = bool(said) and said[-1] is exchange.reply
+    return said if answered else [*said, _overtime(exchange)]
 
 
 def _overtime(exchange: Exchange) -> Json:

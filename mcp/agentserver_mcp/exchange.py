@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar, get_args
 
 import anyio
-from django.db import DatabaseError
+from django.db import Error as DatabaseTrouble
 from mcp.shared.dispatcher import CallOptions
 from mcp.shared.message import ServerMessageMetadata
 from mcp.shared.transport_context import TransportContext
@@ -216,7 +216,7 @@ class Exchange:
                 self.cancel()
             try:
                 await self.questions.look()
-            except DatabaseError:
+            except DatabaseTrouble:  # `InterfaceError` is no `DatabaseError`
                 logger.warning("answers to questions were not read", exc_info=True)
 
     def _is_end(self, batch: LiveBatch) -> bool:

@@ -86,8 +86,10 @@ async def _frames(hall: "_Hall", endpoint: str, ping: float) -> AsyncGenerator[b
         # What is posted before somebody listens would be lost.
         await asyncio.wrap_future(hall.listening)
         yield frame(endpoint, event="endpoint")
-        while (said := await hall.outbox.get(ping)) is not None and time.monotonic() < ends_at:
+        while (said := await hall.outbox.get(ping)) is not None:
             yield b"".join(map(frame_of, said)) or None
+            if time.monotonic() >= ends_at:
+                return
     finally:
         served.cancel()
 
@@ -126,7 +128,7 @@ class _Hall:
             self.outbox.close()
             for exchange in list(self._under_way.values()):
                 exchange.cancel()
-            await in_database(_close, self._session)
+            await in_database(_close, self._principal, self._session)
 
     async def _take(self, body: Json) -> None:
         try:
@@ -173,8 +175,8 @@ class _Hall:
             await in_database(_cancelled, self._principal, self._session, id_text(request_id))
 
 
-def _close(session: McpSession) -> None:
-    close_session(session=session)
+def _close(principal: Principal, session: McpSession) -> None:
+    close_session(principal=principal, session=session)
 
 
 def _answered(session: McpSession, response: Json) -> None:

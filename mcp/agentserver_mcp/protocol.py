@@ -21,6 +21,7 @@ from mcp_types import INVALID_REQUEST, PARSE_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from agentserver.core.api.answers import encode
+from agentserver.core.ids import MAX_LENGTH
 
 Kind = Literal["request", "notification", "response"]
 RequestId = str | int
@@ -89,13 +90,17 @@ def parse(raw: bytes) -> Message:
 
 def _message(body: Json) -> Message:
     if "id" in body and not _is_id(body["id"]):
-        raise Refusal(INVALID_REQUEST, "The id must be a string or an integer")
+        text = f"The id must be an integer or a string of at most {MAX_ID_CHARACTERS} characters"
+        raise Refusal(INVALID_REQUEST, text)
     if not isinstance(body.get("params", {}), dict):
         raise Refusal(INVALID_REQUEST, "params must be an object", request_id=body.get("id"))
     if isinstance(body.get("method"), str):
         kind: Kind = "request" if "id" in body else "notification"
+        if body["method"] == "initialize":
+            _check_storable(body)
         return Message(kind, body, body.get("id"))
     if "method" not in body and "id" in body and ("result" in body) != ("error" in body):
+        _check_storable(body)
         return Message("response", body, body["id"])
     raise Refusal(
         INVALID_REQUEST,
@@ -106,8 +111,22 @@ def _message(body: Json) -> Message:
 
 def _is_id(value: object) -> bool:
     if isinstance(value, str):
-        return len(value) <= MAX_ID_CHARACTERS
+        # Quotes and control characters take several characters where the id is stored.
+        return len(value) <= MAX_ID_CHARACTERS and len(id_text(value)) <= MAX_LENGTH
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_storable(body: Json) -> None:
+    """What is kept of a client must not hold NUL, which PostgreSQL does not store."""
+    waiting: list[Any] = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and "\0" in value:
+            raise Refusal(INVALID_REQUEST, "The message must not contain the character U+0000")
 
 
 def id_text(request_id: RequestId) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from agentserver.access.principal import Principal
 from agentserver.core.clock import now
@@ -74,9 +75,10 @@ def keep_alive(session_id: str) -> None:
     McpSession.objects.filter(pk=session_id).update(last_seen_at=now())
 
 
-def close_session(*, session: McpSession) -> None:
-    """Ends the session and what is under way in it."""
+def close_session(*, principal: Principal, session: McpSession) -> None:
+    """Ends the session and what is under way in it, also runs that nobody follows any more."""
     channel().notify(session_topic(session.pk), {"kind": "closed"})
+    _cancel_runs(principal, McpCall.objects.filter(session_id=session.pk))
     session.delete()
 
 
@@ -120,8 +122,12 @@ def cancel_call(*, principal: Principal, session: McpSession, request_id: str) -
     """Stops the request wherever it is worked on, and its run. Unknown ids are let pass."""
     notice = {"kind": "cancelled", "request_id": request_id}
     channel().notify(session_topic(session.pk), notice)
-    runs = McpCall.objects.filter(session_id=session.pk, request_id=request_id)
-    for run_id in runs.values_list("run_id", flat=True):
+    calls = McpCall.objects.filter(session_id=session.pk, request_id=request_id)
+    _cancel_runs(principal, calls)
+
+
+def _cancel_runs(principal: Principal, calls: QuerySet[McpCall]) -> None:
+    for run_id in list(calls.values_list("run_id", flat=True)):
         with suppress(NotFound):
             cancel_run(principal=principal, run_id=run_id)
 

@@ -11,7 +11,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
 from agentserver.core.api.answers import encode
-from agentserver.core.errors import ApiError
+from agentserver.core.errors import ApiError, BadRequest, Conflict
 from agentserver_mcp import forms, runs_of_calls
 from agentserver_mcp.catalogue import WAITING, Context, ToolResult, tool_error
 from agentserver_mcp.exchange import Exchange, even_unheard, exchange_of
@@ -83,6 +83,9 @@ class _Turn:
             if exchange.cancelled:
                 await even_unheard(self._stop(place))
             raise
+        except Exception:
+            await self._forget()
+            raise
         await self._forget()
         return result
 
@@ -116,7 +119,10 @@ class _Turn:
                 return _unanswerable(place)
             if self._exchange.modern:
                 return _input_required(place, tickets)
-            await self._decide(place, await self._answers(tickets))
+            try:
+                await self._decide(place, await self._answers(tickets))
+            except (BadRequest, Conflict):
+                return _unanswerable(place)  # it does not fit, or has to be said elsewhere
 
     async def _until_rest(self, place: Place) -> Record | None:
         """The event the run ends or rests with; None when the run is gone."""
@@ -147,14 +153,17 @@ class _Turn:
         return declared and (self._exchange.modern or self._exchange.can_send_request)
 
     async def _answers(self, tickets: list[dict[str, Any]]) -> list[Decided]:
-        """Asks the client of the handshake era; no answer at all counts as a refusal."""
+        """Asks the client of the handshake era; no answer and an error count as a refusal."""
         found = []
         for ticket in tickets:
             message, schema = forms.form_of(ticket)
             asked = {"message": message, "requestedSchema": schema}
-            answer = await self._exchange.send_raw_request("elicitation/create", asked)
             declined = forms.decided(ticket, {"action": "cancel"})
-            decision = forms.decided(ticket, answer) or declined
+            try:
+                answer = await self._exchange.send_raw_request("elicitation/create", asked)
+                decision = forms.decided(ticket, answer) or declined
+            except MCPError:
+                decision = declined
             found += [decision] if decision else []
         return found
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -192,3 +193,62 @@ def test_it_asks_for_numbers_that_must_be_there() -> None:
     unfilled = ArgumentsForm(schema, data={})
     assert list(unfilled.errors) == ["argument-0"]
     assert unfilled["argument-0"].field.required
+
+
+# --- schemas of strangers ---------------------------------------------------------------------
+def single(member: Any, value: str, **schema: Any) -> ArgumentsForm:
+    whole = {"type": "object", "properties": {"a": member}, **schema}
+    return ArgumentsForm(whole, data={"argument-0": value})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"anyOf": [True]}}},
+        {"properties": {"a": {"anyOf": None}}},
+        {"properties": {"a": {"anyOf": [True, {"type": "null"}]}}},
+        {"properties": {"a": {}}, "required": 7},
+        {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": [1]},
+        {"properties": {"a": {"type": ["null"]}}},
+        {"properties": {"a": True}},
+    ],
+)
+def test_it_makes_a_form_of_any_schema(schema: dict[str, Any]) -> None:
+    assert "argument-0" in ArgumentsForm(schema, data={}).as_p()
+
+
+def test_it_takes_a_text_where_null_may_stand_too() -> None:
+    filled = single({"type": ["string", "null"]}, "plain words")
+    assert filled.is_valid(), filled.errors
+    assert filled.arguments() == {"a": "plain words"}
+
+
+@pytest.mark.parametrize("member", [{}, {"type": ["string", "integer", "object", "boolean"]}])
+@pytest.mark.parametrize(
+    ("written", "value"), [('"words"', "words"), ("7", 7), ('{"b": 1}', {"b": 1}), ("false", False)]
+)
+def test_it_takes_any_json_where_no_type_is_named(
+    member: dict[str, Any], written: str, value: Any
+) -> None:
+    filled = single(member, written)
+    assert filled.is_valid(), filled.errors
+    assert filled.arguments() == {"a": value}
+
+
+def test_it_shows_a_default_without_a_type_as_it_has_to_be_written() -> None:
+    shown = ArgumentsForm({"properties": {"a": {"default": "words"}}})
+    assert shown["argument-0"].value() == '"words"'
+
+
+def test_it_leads_to_tools_of_servers_whose_ids_look_escaped(page: Client, tmp_path: Path) -> None:
+    put_server(plain(tmp_path, id="a_2Fb"))
+    store.synchronise(registry.current())
+    mark = store.fingerprint(registry.current(), "a_2Fb")
+    restarts = store.begin("a_2Fb", mark)
+    assert restarts is not None
+    tools, _ = _named([{"name": "echo", "inputSchema": MESSAGE}], "a_2Fb")
+    found = Inventory(tools=tools)
+    store.succeed("a_2Fb", mark, restarts=restarts, found=found, new_session=True)
+    shown = page.get(reverse("admin:mcp_servercatalog_change", args=[quote("a_2Fb")]))
+    link = next(each["try_url"] for each in shown.context["tools"])
+    assert page.get(link).status_code == 200

@@ -1,14 +1,22 @@
 """``/api/mcp`` past the agents: tools of code, and configured servers; who may, and what fails."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from threading import BoundedSemaphore
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agentserver.core.loops import run_sync
+from agentserver.access.principal import ANONYMOUS
+from agentserver.core import loops
+from agentserver.core.loops import run_sync, submit
 from agentserver_mcp import direct
+from agentserver_mcp.client import trial
 from agentserver_mcp.client.pool import close_here
+from agentserver_mcp.external import ExternalCatalogue
+from config import registry as registries
 from tests.api.conftest import JsonClient, keyed
 from tests.api.native_stream import ECHO
 from tests.engine_fixture import Engine
@@ -143,3 +151,50 @@ def _once_known(path: str, tool: str) -> Any:
         return answer if answer.status_code != 404 else None
 
     return until(known, "the tool did not become known")
+
+
+# --- what a waiting call holds --------------------------------------------------------------------
+def test_it_holds_no_connection_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    waiting = threading.Event()
+
+    class Watched:
+        def __init__(self, coroutine: Any) -> None:
+            self._inner = submit(coroutine)
+
+        def result(self, seconds: float) -> None:
+            done.append("wait")
+            assert seconds < direct.SECONDS
+            waiting.set()
+            self._inner.result(seconds)
+
+    async def work(exchange: Any, *_: Any) -> None:
+        await exchange.database(done.append, "query")
+        await asyncio.to_thread(waiting.wait, 10)
+        exchange.finish({"result": {"a": 1}})
+
+    monkeypatch.setattr(direct, "SECONDS", 20.0)
+    monkeypatch.setattr(direct, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(direct, "submit", Watched)
+    monkeypatch.setattr(direct, "kernel_of", lambda _: None)
+    monkeypatch.setattr(direct, "work", work)
+    monkeypatch.setattr(direct, "release_database", lambda: done.append("release"))
+    assert direct.ask(ExternalCatalogue("x"), ANONYMOUS, "tools/list", {}) == {"a": 1}
+    assert done == ["release", "query", "release", "wait"]
+
+
+def test_it_holds_no_connection_while_a_tool_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    spec = SimpleNamespace(timeout_secs=1)
+    known = SimpleNamespace(mcp_server_with_secrets=lambda server_id: spec)
+
+    def run(coroutine: Any, limit: float) -> dict[str, Any]:
+        coroutine.close()
+        done.append("wait")
+        return {}
+
+    monkeypatch.setattr(registries, "current", lambda: known)
+    monkeypatch.setattr(loops, "run_sync", run)
+    monkeypatch.setattr(trial, "release_database", lambda: done.append("release"))
+    assert not trial.try_tool("plain", "echo", {}).error
+    assert done == ["release", "wait"]

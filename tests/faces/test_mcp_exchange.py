@@ -3,8 +3,10 @@
 import asyncio
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
 from agentserver.access.principal import ANONYMOUS
 from agentserver_mcp.endpoint import _unread
@@ -48,3 +50,31 @@ def test_it_writes_what_must_be_written_after_a_second_cancellation() -> None:
         return caller.cancelled() and await asyncio.to_thread(written.wait, 5)
 
     assert asyncio.run(cancelled_while_it_waits())
+
+
+def test_it_goes_on_listening_when_the_database_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Topic:
+        async def get(self, seconds: float) -> None:
+            await asyncio.sleep(0)
+
+    async def looks() -> bool:
+        exchange, errors = asked(), [InterfaceError("away"), OperationalError("away")]
+        again = asyncio.Event()
+
+        async def look() -> None:
+            if not errors:
+                again.set()
+                return
+            raise errors.pop()
+
+        monkeypatch.setattr(exchange.questions, "look", look)
+        ear = asyncio.create_task(exchange._listen(cast("Any", Topic())))
+        heard = asyncio.create_task(again.wait())
+        await asyncio.wait({ear, heard}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        went_on = not ear.done()
+        for task in (ear, heard):
+            task.cancel()
+        await asyncio.wait({ear, heard})
+        return went_on
+
+    assert asyncio.run(looks())

@@ -47,6 +47,9 @@ def test_it_refuses_what_is_not_json(api: JsonClient, body: str) -> None:
         {"jsonrpc": "2.0", "id": 1},
         {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]},
         {"jsonrpc": "2.0", "id": 1, "result": {}, "error": {}},
+        {"jsonrpc": "2.0", "id": "x" * 201, "method": "ping"},
+        {"jsonrpc": "2.0", "id": '"' * 150, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"clientInfo": {"a": "\0"}}},
     ],
 )
 def test_it_refuses_what_is_no_message(api: JsonClient, body: Any) -> None:
@@ -201,6 +204,12 @@ def test_it_serves_clients_without_a_session(api: JsonClient) -> None:
 
 def test_it_needs_a_session_to_take_an_answer(api: JsonClient) -> None:
     answer = api.post(PATH, {"jsonrpc": "2.0", "id": "q", "result": {}})
+    assert (answer.status_code, error(answer)["code"]) == (400, -32600)
+
+
+def test_it_refuses_an_answer_that_cannot_be_stored(api: JsonClient) -> None:
+    answered = {"jsonrpc": "2.0", "id": "q", "result": {"content": [{"\0": 1}]}}
+    answer = session(api).send(answered)
     assert (answer.status_code, error(answer)["code"]) == (400, -32600)
 
 

@@ -1,6 +1,7 @@
 """A form for the arguments of a tool, made from its schema."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -24,12 +25,11 @@ class ArgumentsForm(forms.Form):
         members = schema.get("properties")
         self._names = list(members) if isinstance(members, Mapping) else []
         self._is_open = members is None and schema.get("additionalProperties") is not False
-        required = schema.get("required") or ()
         for number, name in enumerate(self._names):
             made = _field(_resolved(members[name] if members else {}, schema))
             made.label = name
             # A blank text may be meant; what is really missing, the schema says.
-            made.required = name in required and isinstance(made, _NEVER_BLANK)
+            made.required = name in _required(schema) and isinstance(made, _NEVER_BLANK)
             self.fields[f"argument-{number}"] = made
         if self._is_open:
             self.fields[_ALL] = _json(dict, {"label": "Arguments", "required": False})
@@ -38,16 +38,18 @@ class ArgumentsForm(forms.Form):
         if self._is_open:
             found = self.cleaned_data.get(_ALL)
             return found if isinstance(found, dict) else {}
-        values = {
-            name: self.cleaned_data.get(f"argument-{number}")
-            for number, name in enumerate(self._names)
-        }
-        return {name: value for name, value in values.items() if self._is_given(name, value)}
+        values = {}
+        for number, name in enumerate(self._names):
+            field = f"argument-{number}"
+            value = self.cleaned_data.get(field)
+            if self._is_given(name, value, self.fields[field]):
+                values[name] = value
+        return values
 
-    def _is_given(self, name: str, value: Any) -> bool:
+    def _is_given(self, name: str, value: Any, field: forms.Field) -> bool:
         if value is fields.LEAVE_OUT or value is None:
             return False
-        if name in (self._schema.get("required") or ()):
+        if name in _required(self._schema) or isinstance(field, _AnyJson):
             return True
         member = self._schema["properties"][name]
         if value is False:
@@ -68,17 +70,28 @@ class ArgumentsForm(forms.Form):
 
 
 def _resolved(member: Any, schema: Schema) -> Schema:
-    """A member behind one reference into the schema's own definitions, without its null branch."""
+    """A member behind one reference into the schema's own definitions, without its null branch and
+    with one type at most. Schemas are a stranger's: anything may stand anywhere."""
     found: Any = member if isinstance(member, Mapping) else {}
-    branches = [each for each in found.get("anyOf", ()) if each != {"type": "null"}]
-    if len(branches) == 1:
+    branches = _without_null(found.get("anyOf"), {"type": "null"})
+    if len(branches) == 1 and isinstance(branches[0], Mapping):
         found = {**found, **branches[0]}
-    reference = str(found.get("$ref", ""))
-    if reference.startswith("#/$defs/"):
-        target = (schema.get("$defs") or {}).get(reference.rpartition("/")[2])
+    reference, defined = str(found.get("$ref", "")), schema.get("$defs")
+    if reference.startswith("#/$defs/") and isinstance(defined, Mapping):
+        target = defined.get(reference.rpartition("/")[2])
         found = {**found, **target} if isinstance(target, Mapping) else found
-    result: Schema = found
+    types = _without_null(found.get("type"), "null")
+    result: Schema = {**found, "type": types[0]} if len(types) == 1 else found
     return result
+
+
+def _without_null(listed: Any, null: Any) -> list[Any]:
+    return [each for each in listed if each != null] if isinstance(listed, list) else []
+
+
+def _required(schema: Schema) -> Collection[Any]:
+    names = schema.get("required")
+    return names if isinstance(names, list) else ()
 
 
 def _field(member: Schema) -> forms.Field:
@@ -101,7 +114,21 @@ def _field(member: Schema) -> forms.Field:
             return forms.FloatField(widget=NumberInput(attrs={"step": "any"}), **options)
         case "array":
             return _json(list, options)
-    return _json(dict, options)
+        case "object":
+            return _json(dict, options)
+    return _any_json(options)
+
+
+class _AnyJson(fields.JsonText):
+    """For an argument that the schema gives no single type: whatever is written is meant."""
+
+
+def _any_json(options: dict[str, Any]) -> forms.Field:
+    hint = "Any JSON; a text in quotes"
+    options["help_text"] = f"{options.get('help_text', '')} {hint}".strip()
+    if options["initial"] is not None:
+        options["initial"] = json.dumps(options["initial"], ensure_ascii=False)
+    return _AnyJson(kind=object, nullable=True, **options)
 
 
 def _json(kind: type, options: dict[str, Any]) -> forms.Field:

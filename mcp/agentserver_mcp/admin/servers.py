@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -104,7 +104,7 @@ class ServerCatalogAdmin(PageAdmin):
             "offered": spec is not None and is_offered(spec, entry["name"]),
             "approval": spec is not None and waits_for_approval(spec, entry["name"]),
             "schema": pretty(entry["inputSchema"]),
-            "try_url": reverse("admin:mcp_servercatalog_try", args=[row.pk, entry["id"]]),
+            "try_url": reverse("admin:mcp_servercatalog_try", args=[quote(row.pk), entry["id"]]),
         }
 
     def row_verbs(self) -> Sequence[Verb]:

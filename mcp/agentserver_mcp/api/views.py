@@ -111,10 +111,11 @@ def end_session(request: Request, *, server: str) -> HttpResponse:
     session_id = request._request.headers.get(SESSION)
     if not session_id:
         raise BadRequest(f"the header {SESSION} is missing")
-    session = find_session(principal=principal_of(request), server=server, session_id=session_id)
+    principal = principal_of(request)
+    session = find_session(principal=principal, server=server, session_id=session_id)
     if session is None:
         raise NotFound("Session not found")
-    close_session(session=session)
+    close_session(principal=principal, session=session)
     return empty_answer(204)
 
 

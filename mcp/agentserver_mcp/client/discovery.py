@@ -8,6 +8,7 @@ from functools import partial
 
 from django.db import DatabaseError
 
+from agentserver.core.database import DATABASE_DOWN
 from agentserver.core.errors import ApiError
 from agentserver_mcp.client import store
 from agentserver_mcp.client.failures import ConnectFailed, described
@@ -30,7 +31,11 @@ async def discover(worker: Worker) -> None:
     discovery = Discovery(worker, pool_here())
     try:
         while True:
-            await discovery.tick()
+            try:
+                await discovery.tick()
+            except DATABASE_DOWN:
+                # Connections outlive it: a run may be in the middle of a call.
+                logger.warning("MCP servers were not looked after", exc_info=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(discovery.pool.woken.wait(), TICK_SECONDS)
             discovery.pool.woken.clear()
@@ -84,10 +89,15 @@ class Discovery:
         self.pool.tend(registry, restarts)
         changed, self.pool.changed = self.pool.changed, set()
         revived, self.pool.revived = self.pool.revived, set()
-        if changed:
-            await self._worker.in_db(store.want_refresh, changed)
-        if revived:
-            await self._worker.in_db(store.revive, revived)
+        try:
+            if changed:
+                await self._worker.in_db(store.want_refresh, changed)
+            if revived:
+                await self._worker.in_db(store.revive, revived)
+        except DATABASE_DOWN:
+            self.pool.changed |= changed
+            self.pool.revived |= revived
+            raise
 
     async def _lead(self) -> None:
         if self._ticks % TICKS_PER_RENEWAL == 0:

@@ -34,8 +34,8 @@ def described(error: BaseException, spec: McpServerSpec, *, note: str = "") -> s
 
 
 def redacted(text: str, spec: McpServerSpec) -> str:
-    """`without_secrets`, and shortened."""
-    text = without_secrets(text, spec)
+    """`without_secrets`, shortened, and without NUL, which PostgreSQL does not store."""
+    text = without_secrets(text, spec).replace("\0", "\ufffd")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"
 
 

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from agentserver.core import loops
+from agentserver.core.database import release_database
 from agentserver.core.errors import ApiError
 from agentserver_mcp.client.failures import described, without_secrets
 from agentserver_mcp.client.loading import loaded
@@ -36,6 +37,7 @@ def try_tool(server_id: str, tool_name: str, arguments: Mapping[str, Any]) -> Tr
         spec = registries.current().mcp_server_with_secrets(server_id)
     except ApiError as error:
         return Trial(0, error=error.message)
+    release_database()
     limit = 2 * spec.timeout_secs + _CLOSING_SECONDS
     try:
         result = loops.run_sync(_called(spec, tool_name, arguments), limit)
