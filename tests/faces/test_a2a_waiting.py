@@ -227,6 +227,27 @@ def test_it_answers_what_a_delegate_asks(engine: Engine, erased: list[str]) -> N
     assert response(done).startswith("The helper:")
 
 
+def test_it_asks_about_each_thing_that_a_delegate_asks(engine: Engine, erased: list[str]) -> None:
+    steps = [{"tool_call": {"name": "erase", "arguments": {"path": path}}} for path in ("a", "b")]
+    script = [{"when": {"turn": turn}, "reply": [step]} for turn, step in enumerate(steps)]
+    ended = {"reply": [{"text": "erased"}]}
+    engine.agent("clerk", [*script, ended], tools=["erase"], permission=PERMISSION)
+    prompt = {"name": "agent_run_clerk", "arguments": {"prompt": "erase"}}
+    done = {"when": {"has_tool_result": True}, "reply": [{"text": "done"}]}
+    engine.agent("boss", [done, {"reply": [{"tool_call": prompt}]}], delegates=["clerk"])
+    sent = begin("boss", "go")
+    for path, known in (("a", []), ("b", ["a"])):
+        found = rest(sent)
+        asked = [part["data"] for part in found["status"]["message"]["parts"] if "data" in part]
+        assert (state(found), asked[0]["input"], erased) == (
+            "INPUT_REQUIRED",
+            {"path": path},
+            known,
+        )
+        sent = reply(sent, "yes")
+    assert (state(rest(sent)), erased) == ("COMPLETED", ["a", "b"])
+
+
 # --- time -----------------------------------------------------------------------------------------
 def test_it_answers_with_the_task_when_the_time_is_up(engine: Engine) -> None:
     gate = engine.gate()
