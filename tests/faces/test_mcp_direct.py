@@ -170,11 +170,12 @@ def test_it_holds_no_connection_while_it_waits(monkeypatch: pytest.MonkeyPatch) 
 
     async def work(exchange: Any, *_: Any) -> None:
         await exchange.database(done.append, "query")
+        exchange.desk.dismiss()
         await asyncio.to_thread(waiting.wait, 10)
         exchange.finish({"result": {"a": 1}})
 
     monkeypatch.setattr(direct, "SECONDS", 20.0)
-    monkeypatch.setattr(direct, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(direct, "SILENCE_SECONDS", 10.0)
     monkeypatch.setattr(direct, "submit", Watched)
     monkeypatch.setattr(direct, "kernel_of", lambda _: None)
     monkeypatch.setattr(direct, "work", work)
