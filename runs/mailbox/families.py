@@ -51,7 +51,19 @@ def resume_forgotten_parents() -> int:
     waiting = ToolCall.objects.filter(status=ToolCall.Status.SUSPENDED).exclude(child_run_id="")
     alive = Run.objects.filter(pk=OuterRef("child_run_id")).exclude(status=Run.Status.DONE)
     forgotten = waiting.filter(~Exists(alive)).values_list("run_id", "child_run_id")[:BATCH]
-    return sum(row_by_row(resume_parent, forgotten))
+    return sum(row_by_row(resume_parent, forgotten)) + _show_new_questions()
+
+
+def _show_new_questions() -> int:
+    """Parents whose delegate came to rest again after they showed what it asked before."""
+    rested = Run.objects.filter(
+        pk=OuterRef("child_run_id"),
+        status=Run.Status.WAITING,
+        status_changed_at__gt=OuterRef("updated_at"),
+    )
+    waiting = ToolCall.objects.filter(status=ToolCall.Status.SUSPENDED).exclude(child_run_id="")
+    stale = waiting.filter(Exists(rested)).values_list("child_run_id")[:BATCH]
+    return sum(row_by_row(tell_parent, stale))
 
 
 def open_children(run_id: str) -> list[Run]:

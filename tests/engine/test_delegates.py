@@ -157,7 +157,6 @@ def test_it_tells_a_parent_that_nobody_told_of_the_next_question(
         child = child_of(waiting)
         asking_twice.decide(waiting, "c1")
         asking_twice.rest(child, after_seq=child.last_seq)
-    asking_twice.decide(waiting, "c1")
     again = asking_twice.rest(waiting, after_seq=waiting.last_seq)
     assert ticket_of(again)["parameters"] == {"path": "2"}
 
